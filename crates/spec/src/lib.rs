@@ -1,1 +1,30 @@
-//! spec
+//! The mechanism of the experiment language: positions, faults, tables of kinds, defaults, normal form.
+//!
+//! What comes in: the bytes of a YAML file, overrides from the command line, and the tables that other crates declare
+//! with [`section!`] and [`Kind`]. What goes out: a resolved tree in which every value knows its place, typed values read
+//! from it, and all [`Faults`] at once. This crate knows no layer, no loss, no tensor; it opens no file and runs nothing.
+
+mod fault;
+mod nearest;
+mod parse;
+mod path;
+mod read;
+mod resolve;
+mod section;
+mod source;
+mod substitute;
+mod table;
+mod tree;
+mod write;
+
+pub use fault::{Fault, FaultLine, Faults};
+pub use nearest::{nearest, one_of};
+pub use parse::{MAX_BYTES, parse};
+pub use path::{Override, apply_override, item_names};
+pub use read::{Chosen, Word};
+pub use resolve::{normalize, resolve, resolve_kind, resolve_step, resolve_steps};
+pub use source::{Origin, Place, SourceId, Sources};
+pub use substitute::{Bindings, substitute};
+pub use table::{Choice, Default, Field, Kind, KindTable, Own, Range, Section, Type};
+pub use tree::{Entry, Map, Node, Scalar, Value};
+pub use write::to_yaml;
