@@ -1,0 +1,58 @@
+# Etalon's commands. `just` alone shows this menu; `just run FILE [key=value or options]...` does the whole job.
+
+set positional-arguments
+
+# Homebrew's OpenCV on macOS; elsewhere .cargo/config.toml has the places.
+brew := if os() == "macos" { `brew --prefix 2>/dev/null || true` } else { "" }
+export OPENCV_LINK_PATHS := env("OPENCV_LINK_PATHS", if os() == "macos" { brew / "lib" } else { "/usr/lib" })
+export OPENCV_INCLUDE_PATHS := env("OPENCV_INCLUDE_PATHS", if os() == "macos" { brew / "include/opencv4" } else { "/usr/include/opencv4,/usr/include/x86_64-linux-gnu/opencv4,/usr/include/aarch64-linux-gnu/opencv4" })
+export DYLD_FALLBACK_LIBRARY_PATH := if os() == "macos" { brew / "opt/llvm/lib" } else { "" }
+
+etalon := "cargo run --quiet --package etalon --"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Check, train, evaluate, export and prove an experiment: just run experiments/cifar_cnn.yaml train.epochs=3
+run *arguments:
+    @{{etalon}} run "$@"
+
+# Say everything that is wrong with experiment files, without data
+check *arguments:
+    @{{etalon}} check "$@"
+
+# Set runs side by side
+compare *arguments:
+    @{{etalon}} compare "$@"
+
+# Classify images or folders with a run or an .onnx of ours
+predict *arguments:
+    @{{etalon}} predict "$@"
+
+# Any other command: just etalon data experiments/cifar_cnn.yaml
+etalon *arguments:
+    @{{etalon}} "$@"
+
+# Run all tests, with what people run: the same profile, so that nothing is compiled twice
+test *arguments:
+    @./bootstrap.sh --tests
+    cargo test --workspace --quiet "$@"
+
+# Format and lint, as the continuous integration does
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+# Licences, bans and sources of all dependencies (needs cargo-deny)
+deny:
+    cargo fetch --quiet
+    cargo deny --offline check licenses bans sources
+
+# The fully optimized target/release/etalon; worth its ten minutes for long trainings
+build:
+    cargo build --release --package etalon
+
+# Install etalon (release) into cargo's bin folder
+install:
+    cargo install --path crates/etalon --locked
