@@ -1,0 +1,73 @@
+//! How a command can end badly, and what it then prints and returns.
+
+use std::io::Write;
+
+use spec::{Faults, Sources};
+
+use crate::cli::Common;
+use crate::terminal;
+
+/// Everything that keeps a command from being done.
+pub enum Failure {
+    /// The experiment is wrong: exit code 1.
+    Experiment { faults: Faults, sources: Sources },
+    /// The work failed: one line that says what failed, on what, why and what to do. Exit code 2.
+    Work(String),
+    /// The exported model does not decide as the network did: exit code 3.
+    Proof(String),
+    /// Ctrl-C: exit code 130; the text says how to go on.
+    Interrupted(String),
+}
+
+/// What every command returns.
+pub type Outcome = Result<(), Failure>;
+
+impl Failure {
+    /// A failure of the world, from an error of any crate.
+    pub fn work(error: impl std::fmt::Display) -> Failure {
+        Failure::Work(error.to_string())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Failure::Experiment { .. } => 1,
+            Failure::Work(_) => 2,
+            Failure::Proof(_) => 3,
+            Failure::Interrupted(_) => 130,
+        }
+    }
+}
+
+/// Prints what went wrong on standard error and gives the exit code.
+pub fn report(outcome: Outcome, common: &Common) -> u8 {
+    let Err(failure) = outcome else { return 0 };
+    let mut stderr = std::io::stderr().lock();
+    // A closed standard error leaves only the exit code to say it.
+    let _ = match &failure {
+        Failure::Experiment { faults, sources } => {
+            let text = faults.render(sources, terminal::colour_on_stderr());
+            let count = match faults.len() {
+                1 => "1 fault".to_string(),
+                n => format!("{n} faults"),
+            };
+            writeln!(stderr, "{text}\n\n{count}; nothing was started")
+        }
+        Failure::Work(line) | Failure::Proof(line) => writeln!(stderr, "error: {}", one_line(line)),
+        Failure::Interrupted(line) if common.quiet => writeln!(stderr, "{}", one_line(line)),
+        Failure::Interrupted(line) => writeln!(stderr, "\n{}", one_line(line)),
+    };
+    failure.code()
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// A panic is a bug of ours: says so in words instead of a trace.
+pub fn explain_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!("error: etalon has a bug; please report these lines with the command and the experiment file");
+        usual(info);
+    }));
+}
