@@ -26,9 +26,9 @@ pub struct Node {
 /// A program: nodes in order of computation, named outputs, and assignments to variables.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    nodes: Vec<Node>,
-    outputs: Vec<(String, NodeId)>,
-    assignments: Vec<(NodeId, NodeId)>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) outputs: Vec<(String, NodeId)>,
+    pub(crate) assignments: Vec<(NodeId, NodeId)>,
     scope: String,
     pub(crate) in_backward: bool,
 }

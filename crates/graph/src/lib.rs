@@ -5,6 +5,7 @@
 //! The batch is symbolic. This crate holds no tensor data, knows no device, no language and no file.
 
 mod backward;
+pub mod cases;
 mod dtype;
 mod graph;
 pub mod ops;

@@ -40,6 +40,11 @@ impl Shape {
         self.sample_len() * if self.batch { batch } else { 1 }
     }
 
+    /// All axes, the batch first where there is one.
+    pub fn axes(&self, batch: usize) -> Vec<usize> {
+        self.batch.then_some(batch).into_iter().chain(self.dims.iter().copied()).collect()
+    }
+
     /// Whether this is one number.
     pub fn is_scalar(&self) -> bool {
         !self.batch && self.dims.is_empty()
