@@ -10,16 +10,18 @@ use crate::{Graph, NodeId};
 /// If `of` is no scalar, or if an operator on the way has no gradient rule.
 pub fn gradients(graph: &mut Graph, of: NodeId, with_respect_to: &[NodeId]) -> Vec<Option<NodeId>> {
     assert!(graph.shape(of).is_scalar(), "gradients are those of one number, not of {}", graph.shape(of));
+    let scope = graph.scope().to_string();
+    graph.set_scope(&graph.node(of).path.clone());
     graph.in_backward = true;
     let one = graph.constant(1.0, &[]);
     let gradients = pull_back(graph, of, one, with_respect_to);
     graph.in_backward = false;
+    graph.set_scope(&scope);
     gradients
 }
 
 /// Given the gradient `dy` of something with respect to `of`, its gradients with respect to the nodes asked for.
-fn pull_back(graph: &mut Graph, of: NodeId, dy: NodeId, with_respect_to: &[NodeId]) -> Vec<Option<NodeId>> {
-    let scope = graph.scope().to_string();
+pub(crate) fn pull_back(graph: &mut Graph, of: NodeId, dy: NodeId, with_respect_to: &[NodeId]) -> Vec<Option<NodeId>> {
     let wanted = depends_on(graph, of, with_respect_to);
     // What each node has been handed so far, one entry a use of its value.
     let mut handed: Vec<Vec<NodeId>> = vec![Vec::new(); wanted.len()];
@@ -37,7 +39,6 @@ fn pull_back(graph: &mut Graph, of: NodeId, dy: NodeId, with_respect_to: &[NodeI
             handed[operand.0 as usize].push(gradient);
         }
     }
-    graph.set_scope(&scope);
     with_respect_to.iter().map(|id| gradients.get(id.0 as usize).copied().flatten()).collect()
 }
 

@@ -87,6 +87,18 @@ impl Activation {
         }
     }
 
+    /// The name of the gradient that people read.
+    pub fn gradient_name(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu_gradient",
+            Activation::LeakyRelu { .. } => "leaky_relu_gradient",
+            Activation::Sigmoid => "sigmoid_gradient",
+            Activation::Tanh => "tanh_gradient",
+            Activation::Gelu => "gelu_gradient",
+            Activation::Silu => "silu_gradient",
+        }
+    }
+
     /// What the gradient reads.
     pub fn saves(self) -> Saves {
         match self {

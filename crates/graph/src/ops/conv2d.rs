@@ -65,12 +65,17 @@ fn infer(op: &Op, operands: &Operands<'_>) -> Inferred {
 /// The number of filters of a kernel that fits `channels` channels.
 fn filters(kernel: &Shape, window: Window, groups: usize, channels: usize) -> Result<usize, String> {
     let &[filters, ..] = kernel.dims.as_slice() else { return Err(format!("takes a kernel, not {kernel}")) };
-    if groups == 0 || channels % groups != 0 || filters % groups != 0 {
-        return Err(format!("{groups} groups do not divide {channels} channels and {filters} filters"));
-    }
+    check_groups(groups, channels, filters)?;
     let [height, width] = window.kernel;
     exactly("a kernel", kernel, &Shape::fixed(&[filters, height, width, channels / groups]))?;
     Ok(filters)
+}
+
+fn check_groups(groups: usize, channels: usize, filters: usize) -> Result<(), String> {
+    match channels.is_multiple_of(groups) && filters.is_multiple_of(groups) {
+        true => Ok(()),
+        false => Err(format!("{groups} groups do not divide {channels} channels and {filters} filters")),
+    }
 }
 
 fn infer_input_gradient(op: &Op, operands: &Operands<'_>) -> Inferred {
@@ -90,9 +95,7 @@ fn infer_kernel_gradient(op: &Op, operands: &Operands<'_>) -> Inferred {
     let [rows, columns] = window.output([height, width])?;
     let filters = dy.channels();
     exactly("a gradient", dy, &Shape::batched(&[rows, columns, filters]))?;
-    if groups == 0 || channels % groups != 0 || filters % groups != 0 {
-        return Err(format!("{groups} groups do not divide {channels} channels and {filters} filters"));
-    }
+    check_groups(groups, channels, filters)?;
     result(Shape::fixed(&[filters, window.kernel[0], window.kernel[1], channels / groups]))
 }
 

@@ -52,9 +52,9 @@ pub const CROSS_ENTROPY_GRADIENT: OpRule = OpRule {
 
 /// scores, labels, optional weights: what every loss against a class label takes.
 pub(super) fn infer_loss(operands: &Operands<'_>) -> Inferred {
-    let (scores, labels, weights) = match operands {
-        &[(scores, DType::F32), (labels, DType::Index)] => (scores, labels, None),
-        &[(scores, DType::F32), (labels, DType::Index), (weights, DType::F32)] => (scores, labels, Some(weights)),
+    let (scores, labels, weights) = match *operands {
+        [(scores, DType::F32), (labels, DType::Index)] => (scores, labels, None),
+        [(scores, DType::F32), (labels, DType::Index), (weights, DType::F32)] => (scores, labels, Some(weights)),
         _ => return Err("takes scores (F32), labels (Index) and possibly weights (F32)".to_string()),
     };
     let n_classes = vectors(scores)?;

@@ -26,10 +26,11 @@ mod window;
 pub use activation::{Activation, Saves};
 pub use arithmetic::{Binary, Unary};
 pub use cross_entropy::SMALLEST_PROBABILITY;
+pub use operands::{Inferred, Operands};
 pub use window::Window;
 
 use crate::cases::Case;
-use crate::{DType, Graph, NodeId, Shape};
+use crate::{Graph, NodeId, Shape};
 
 /// Everything that a node can compute. Comments give operands and result.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,7 +165,8 @@ pub enum Op {
 
     // Losses: one number a sample.
     /// scores `[N, K]`, labels `[N]`, optional weights `[K]` -> `[N]`: weight of the label times the cross-entropy of
-    /// softmax(scores) (of the scores themselves if not `from_logits`) with the smoothed one-hot label
+    /// softmax(scores) (of the scores themselves if not `from_logits`; these count as at least
+    /// [`SMALLEST_PROBABILITY`]) with the smoothed one-hot label
     CrossEntropy {
         label_smoothing: f32,
         from_logits: bool,
@@ -201,7 +203,7 @@ pub struct OpRule {
     /// The operator's name, snake case.
     pub name: &'static str,
     /// Shape and type of the result, or in one sentence why not.
-    pub infer: fn(&Op, &[(&Shape, DType)]) -> Result<(Shape, DType), String>,
+    pub infer: fn(&Op, &Operands<'_>) -> Inferred,
     /// The gradient as graph, or a written reason for none.
     pub gradient: Gradient,
     /// The definition: plain loops in f64. See [`crate::reference`].
@@ -329,6 +331,7 @@ impl Op {
     pub fn name(&self) -> &'static str {
         match self {
             Op::Activate(activation) => activation.name(),
+            Op::ActivateGradient(activation) => activation.gradient_name(),
             Op::Binary(binary) => binary.name(),
             Op::Unary(unary) => unary.name(),
             other => other.rule().name,
@@ -336,7 +339,7 @@ impl Op {
     }
 
     /// Shape and type of the result, or in one sentence why the operands do not fit.
-    pub fn infer(&self, operands: &[(&Shape, DType)]) -> Result<(Shape, DType), String> {
+    pub fn infer(&self, operands: &Operands<'_>) -> Inferred {
         (self.rule().infer)(self, operands)
     }
 
