@@ -283,7 +283,7 @@ impl Resolver<'_> {
                 let off = matches!(field.default, Default::Off) && entry.node.is_word("none");
                 let node = if off { entry.node.clone() } else { self.value(&entry.node, &field.ty) };
                 out.set(field.name, entry.key_place, node);
-            } else if self.fill {
+            } else if self.fill && !matches!(field.ty, Type::Later) {
                 let node = if meant.contains(&field.name) { Node::bad(place) } else { self.missing(field, place) };
                 out.set(field.name, place.as_default(), node);
             }
