@@ -1,1 +1,16 @@
-//! trainer
+//! Training: losses, optimizers, schedules, epochs, stopping, checkpoints and resuming.
+//!
+//! What comes in: the words of the experiment, a network, batches, and a function that measures on validation. What goes
+//! out: trained variables, a history, and checkpoints from which training goes on to the bit. A training step is one graph
+//! of forward, loss, gradients and updates, which the engine runs. This crate reads no data and computes no metric but
+//! the loss and accuracy of the samples that it trains on; it prints nothing.
+
+pub mod words;
+
+pub mod losses;
+pub mod optimizers;
+pub mod schedules;
+
+mod check;
+
+pub use check::{Direction, Facts, Monitor, Training, Validation, check};

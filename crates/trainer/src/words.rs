@@ -1,0 +1,81 @@
+//! The words of training: the section `train`, and the tables of losses, optimizers and schedules.
+
+pub use crate::losses::LOSSES;
+pub use crate::optimizers::{BASES, OPTIMIZERS};
+pub use crate::schedules::SCHEDULES;
+
+use spec::{Node, Type, Word};
+
+spec::choice! {
+    /// What becomes of the samples that do not fill a batch.
+    pub enum LastBatch {
+        /// They are a smaller batch.
+        Keep = "keep",
+        /// They are left out of this epoch.
+        Drop = "drop",
+    }
+}
+
+spec::section! {
+    /// When training ends before its time.
+    pub struct EarlyStopping {
+        /// The metric that is watched.
+        pub monitor: String = "validation/loss";
+        /// The number of epochs in a row without a better value after which training stops.
+        pub patience: usize = required, min 1.0, unit "epochs";
+        /// By how much a value must be better to count as better.
+        pub min_delta: f64 = 0.0, min 0.0, synonyms &["delta"];
+    }
+}
+
+spec::section! {
+    /// Which epoch is the best.
+    pub struct Checkpoint {
+        /// The metric whose best value marks the best epoch. Where it is left out: `validation/loss`, or `train/loss` where there is no validation part to choose by.
+        pub monitor: Option<String> = none;
+    }
+}
+
+spec::section! {
+    /// How long training goes on, in what portions, and what it keeps.
+    pub struct TrainSection {
+        /// Passes over the training part; or give `steps`.
+        pub epochs: Option<u64> = none, min 1.0, unit "epochs", synonyms &["n_epochs", "num_epochs", "max_epochs"];
+        /// Updates of the parameters; or give `epochs`.
+        pub steps: Option<u64> = none, min 1.0, unit "steps", synonyms &["n_steps", "num_steps", "max_steps", "iterations"];
+        /// Samples of one step.
+        pub batch_size: usize = 32, min 1.0, unit "samples", synonyms &["batch", "batchsize", "minibatch"];
+        /// What becomes of the samples that do not fill a batch: `keep` or `drop`.
+        pub last_batch: LastBatch = keep, synonyms &["drop_last", "drop_remainder"];
+        /// Stops when a metric gets no better.
+        pub early_stopping: Option<EarlyStopping> = none;
+        /// Which epoch is kept as the best.
+        pub checkpoint: Checkpoint = {};
+        /// Several losses and optimizers, each moving its part of the parameters.
+        pub updates: Reserved = none;
+        /// Parts of the network that do not learn.
+        pub freeze: Reserved = none;
+        /// Stretches of training with settings of their own.
+        pub phases: Reserved = none;
+        /// A running mean of the weights.
+        pub ema: Reserved = none;
+        /// Batches whose gradients are gathered for one step.
+        pub accumulate: Reserved = none;
+    }
+}
+
+/// A key that the language reserves and nothing reads yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Reserved;
+
+impl Word for Reserved {
+    const TYPE: Type = Type::Later;
+
+    fn read(_: &Node) -> Reserved {
+        Reserved
+    }
+
+    fn read_key(_: &Node, _: &str) -> Reserved {
+        Reserved
+    }
+}
