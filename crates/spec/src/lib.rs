@@ -22,9 +22,11 @@ pub use nearest::{nearest, one_of};
 pub use parse::{MAX_BYTES, parse};
 pub use path::{Override, apply_override, item_names};
 pub use read::{Chosen, Word};
-pub use resolve::{normalize, resolve, resolve_kind, resolve_step, resolve_steps};
+pub use resolve::{
+    Known, Step, embedded, is_name, normalize, resolve, resolve_kind, resolve_step, resolve_steps, unknown,
+};
 pub use source::{Origin, Place, SourceId, Sources};
-pub use substitute::{Bindings, substitute};
+pub use substitute::{Bindings, substitute, substitute_within, variable};
 pub use table::{Choice, Default, Field, Kind, KindTable, Own, Range, Section, Type};
 pub use tree::{Entry, Map, Node, Scalar, Value};
 pub use write::to_yaml;

@@ -9,7 +9,7 @@ use crate::{Entry, Fault, Faults, Map, Node, Place, Scalar, SourceId, Sources, V
 /// Largest text that is read.
 pub const MAX_BYTES: usize = 1 << 20;
 /// Most values in a file, those that aliases repeat included.
-const MAX_NODES: usize = 100_000;
+pub(crate) const MAX_NODES: usize = 100_000;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
 

@@ -7,7 +7,8 @@ use crate::parse::parse_part;
 use crate::read::{integer, number};
 use crate::substitute::variable;
 use crate::{
-    Choice, Default, Fault, Faults, Field, Kind, KindTable, Map, Node, Place, Range, Section, Sources, Type, Value,
+    Choice, Default, Entry, Fault, Faults, Field, Kind, KindTable, Map, Node, Place, Range, Section, Sources, Type,
+    Value,
 };
 use crate::{nearest, one_of};
 
@@ -34,6 +35,54 @@ pub fn resolve_step(node: &Node, table: &KindTable, fill: bool, faults: &mut Fau
 /// The parameters of a kind: a mapping, the main parameter, or nothing at all ([`Value::Empty`] at the kind's place).
 pub fn resolve_kind(parameters: &Node, kind: &Kind, common: &[Field], fill: bool, faults: &mut Faults) -> Node {
     Resolver { fill, faults }.parameters(parameters, kind, common)
+}
+
+/// One step of a list, taken apart.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The name of its kind.
+    pub kind: String,
+    pub kind_place: Place,
+    /// What stands behind the kind: a mapping, the main parameter, or [`Value::Empty`] for a bare word.
+    pub parameters: Node,
+}
+
+impl Step {
+    /// Takes a step apart, or says what is wrong with its form; `what` a step is: `layer`.
+    pub fn of(node: &Node, what: &str) -> Result<Step, Fault> {
+        match &node.value {
+            Value::Scalar(s) => {
+                let parameters = Node { value: Value::Empty, place: node.place };
+                Ok(Step { kind: s.text.clone(), kind_place: node.place, parameters })
+            }
+            Value::Map(map) if map.entries.len() == 1 => {
+                let Entry { key, key_place, node: parameters } = &map.entries[0];
+                if matches!(parameters.value, Value::Empty) {
+                    let fault = Fault::new(*key_place, format!("`{key}:` has no value"));
+                    return Err(fault.help(format!("write `- {key}` where the defaults serve")));
+                }
+                Ok(Step { kind: key.clone(), kind_place: *key_place, parameters: parameters.clone() })
+            }
+            Value::Map(map) if map.entries.len() > 1 => {
+                let (first, second) = (&map.entries[0].key, &map.entries[1]);
+                let message =
+                    format!("a {what} is one key with its parameters, found `{}` beside `{first}`", second.key);
+                let help = format!("write `- {first}: {{{}: …}}`", second.key);
+                Err(Fault::new(second.key_place, message).help(help))
+            }
+            _ => {
+                let message = format!("expected a {what} (one key with its parameters), found {}", node.describe());
+                Err(Fault::new(node.place, message))
+            }
+        }
+    }
+
+    /// The step in normal form: a mapping of one key.
+    pub fn written(self, place: Place) -> Node {
+        let mut map = Map::default();
+        map.set(&self.kind, self.kind_place, self.parameters);
+        Node { value: Value::Map(map), place }
+    }
 }
 
 struct Resolver<'a> {
@@ -190,7 +239,7 @@ impl Resolver<'_> {
         let mut filled = self.fields(map, node.place, &fields, &["type"]);
         if let Some(map) = filled.map_mut() {
             map.entries.retain(|e| e.key != "type");
-            map.entries.insert(0, crate::Entry { key: "type".into(), key_place: name_node.place, node: name_node });
+            map.entries.insert(0, Entry { key: "type".into(), key_place: name_node.place, node: name_node });
         }
         filled
     }
@@ -210,39 +259,19 @@ impl Resolver<'_> {
     }
 
     fn step(&mut self, node: &Node, table: &KindTable) -> Node {
-        let (name, name_place, parameters) = match &node.value {
-            Value::Bad => return node.clone(),
-            Value::Scalar(s) => (s.text.as_str(), node.place, Node { value: Value::Empty, place: node.place }),
-            Value::Map(map) if map.entries.len() == 1 => {
-                let entry = &map.entries[0];
-                if matches!(entry.node.value, Value::Empty) {
-                    let fault = Fault::new(entry.key_place, format!("`{}:` has no value", entry.key));
-                    return self.fail(node, fault.help(format!("write `- {}` where the defaults serve", entry.key)));
-                }
-                (entry.key.as_str(), entry.key_place, entry.node.clone())
-            }
-            Value::Map(map) if map.entries.len() > 1 => return self.crowded_step(node, map, table),
-            _ => {
-                let message =
-                    format!("expected a {} (one key with its parameters), found {}", table.what, node.describe());
-                return self.fail(node, Fault::new(node.place, message));
-            }
+        if matches!(node.value, Value::Bad) || variable(node).is_some() {
+            return node.clone();
+        }
+        let step = match Step::of(node, table.what) {
+            Ok(step) => step,
+            Err(fault) => return self.fail(node, fault),
         };
-        let Some(kind) = table.find(name) else {
-            return self.fail(node, unknown_kind(&Node::word(name, name_place), name, table));
+        let Some(kind) = table.find(&step.kind) else {
+            let name = Node::word(&step.kind, step.kind_place);
+            return self.fail(node, unknown_kind(&name, &step.kind, table));
         };
-        let parameters = self.parameters(&parameters, kind, table.common);
-        let mut map = Map::default();
-        map.set(name, name_place, parameters);
-        Node { value: Value::Map(map), place: node.place }
-    }
-
-    fn crowded_step(&mut self, node: &Node, map: &Map, table: &KindTable) -> Node {
-        let (first, second) = (&map.entries[0], &map.entries[1]);
-        let message =
-            format!("a {} is one key with its parameters, found `{}` beside `{}`", table.what, second.key, first.key);
-        let fault = Fault::new(second.key_place, message);
-        self.fail(node, fault.help(format!("write `- {}: {{{}: …}}`", first.key, second.key)))
+        let parameters = self.parameters(&step.parameters, kind, table.common);
+        Step { parameters, ..step }.written(node.place)
     }
 
     fn parameters(&mut self, node: &Node, kind: &Kind, common: &[Field]) -> Node {
@@ -295,7 +324,7 @@ impl Resolver<'_> {
         match field.default {
             Default::Off => Node::word("none", place.as_default()),
             Default::Yaml(yaml) => {
-                let node = default_node(yaml, place);
+                let node = embedded(yaml, place.as_default());
                 if node.is_word("none") { node } else { self.value(&node, &field.ty) }
             }
             Default::Required => {
@@ -329,33 +358,41 @@ fn fits(node: &Node, ty: &Type) -> bool {
 }
 
 /// Whether a text is a name: `[a-z][a-z0-9_]*`.
-fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn unknown_kind(at: &Node, name: &str, table: &KindTable) -> Fault {
-    let fault = Fault::new(at.place, format!("unknown {} `{name}`", table.what));
-    let kinds = (table.kinds)();
-    if let Some(ours) = kinds.iter().find(|k| k.synonyms.contains(&name)) {
-        return fault.help(format!("`{name}` is called `{}` here", ours.name));
-    }
-    match nearest(name, table.names()) {
-        Some(close) => fault.help(format!("did you mean `{close}`?")),
-        None => fault.help(format!("one of {}", one_of(table.names()))),
-    }
+    let known: Vec<Known> = (table.kinds)().iter().map(|k| Known { name: k.name, synonyms: k.synonyms }).collect();
+    unknown(at.place, table.what, name, &known).0
 }
 
 /// The fault of an unknown key, and the key that was probably meant.
 fn unknown_key<'a>(place: Place, key: &str, fields: &[&'a Field]) -> (Fault, Option<&'a str>) {
-    let fault = Fault::new(place, format!("unknown key `{key}`"));
-    if let Some(ours) = fields.iter().find(|f| f.synonyms.contains(&key)) {
-        return (fault.help(format!("`{key}` is called `{}` here", ours.name)), Some(ours.name));
+    let known: Vec<Known> = fields.iter().map(|f| Known { name: f.name, synonyms: f.synonyms }).collect();
+    unknown(place, "key", key, &known)
+}
+
+/// A name that may stand somewhere, and what other tools call it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub name: &'a str,
+    pub synonyms: &'a [&'a str],
+}
+
+/// The fault of a name that is none of `known`, and the one that was probably meant; `what` it should be: `layer`.
+pub fn unknown<'a>(place: Place, what: &str, name: &str, known: &[Known<'a>]) -> (Fault, Option<&'a str>) {
+    let fault = Fault::new(place, format!("unknown {what} `{name}`"));
+    if let Some(ours) = known.iter().find(|k| k.synonyms.contains(&name)) {
+        return (fault.help(format!("`{name}` is called `{}` here", ours.name)), Some(ours.name));
     }
-    match nearest(key, fields.iter().map(|f| f.name)) {
+    let names = || known.iter().map(|k| k.name);
+    match nearest(name, names()) {
         Some(close) => (fault.help(format!("did you mean `{close}`?")), Some(close)),
-        None if fields.is_empty() => (fault.help("nothing can be set here"), None),
-        None => (fault.help(format!("the keys here are {}", one_of(fields.iter().map(|f| f.name)))), None),
+        None if known.is_empty() => (fault.help("nothing can be set here"), None),
+        None if what == "key" => (fault.help(format!("the keys here are {}", one_of(names()))), None),
+        None => (fault.help(format!("one of {}", one_of(names()))), None),
     }
 }
 
@@ -364,14 +401,17 @@ fn first_sentence(doc: &str) -> String {
     doc.split_inclusive(". ").next().unwrap_or(doc).trim().trim_end_matches('.').to_string()
 }
 
-/// A default of a table as a node that stands at `place`.
-fn default_node(yaml: &str, place: Place) -> Node {
+/// YAML that stands in the program (a default of a table, a preset) as a node; every value in it stands at `place`.
+///
+/// # Panics
+/// If it is no YAML: a bug of the table that it comes from.
+pub fn embedded(yaml: &str, place: Place) -> Node {
     let mut scratch = Sources::new();
     let mut faults = Faults::new();
     let source = scratch.add("default", yaml);
     let node = parse_part(source, yaml, 0, &mut faults).expect("defaults of tables are YAML");
     assert!(faults.is_empty(), "defaults of tables are YAML without faults: {yaml}");
-    stand_at(node, place.as_default())
+    stand_at(node, place)
 }
 
 fn stand_at(mut node: Node, place: Place) -> Node {

@@ -141,6 +141,15 @@ impl Node {
         }
     }
 
+    /// How many values stand in here, this one included.
+    pub fn count(&self) -> usize {
+        1 + match &self.value {
+            Value::Empty | Value::Scalar(_) | Value::Bad => 0,
+            Value::List(items) => items.iter().map(Node::count).sum(),
+            Value::Map(map) => map.entries.iter().map(|e| e.node.count()).sum(),
+        }
+    }
+
     /// The one key of a mapping with one key: a step of a list written out.
     pub fn only_entry(&self) -> Option<&Entry> {
         match self.map()?.entries.as_slice() {
