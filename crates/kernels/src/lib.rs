@@ -1,1 +1,16 @@
-//! kernels
+//! The arithmetic of Etalon, and the only `unsafe` of the workspace.
+//!
+//! What comes in: slices, geometry and an [`Isa`] (holding one proves that the processor has it). What goes out: the
+//! same slices, filled. Nothing here allocates while it computes or fails; lengths are asserted once, at the safe entry.
+//! This crate knows no graph and no language. Layout everywhere: images `[n, height, width, channels]`.
+
+mod isa;
+mod lanes;
+
+pub mod buffer;
+pub mod random;
+
+mod denormals;
+
+pub use denormals::flush_denormals;
+pub use isa::Isa;

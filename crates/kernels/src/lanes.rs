@@ -1,0 +1,73 @@
+//! Vectors of f32: the few operations that kernels are written in, for each instruction set.
+//!
+//! All methods are `#[inline(always)]`, so that they are compiled inside functions with the right features. Memory is
+//! touched through raw pointers only here and in the kernels' inner loops, whose callers have asserted all lengths.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// A vector of `N` numbers. A comparison gives a `Mask`, which `select` reads.
+pub(crate) trait Lanes: Copy {
+    const N: usize;
+    type Mask: Copy;
+
+    fn splat(x: f32) -> Self;
+
+    /// # Safety
+    /// `N` numbers can be read at `from`; any alignment.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// # Safety
+    /// `N` numbers can be written at `to`; any alignment.
+    unsafe fn store(self, to: *mut f32);
+
+    /// The first `count` numbers, zeros behind them.
+    ///
+    /// # Safety
+    /// `count <= N` numbers can be read at `from`.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self;
+
+    /// Writes the first `count` numbers.
+    ///
+    /// # Safety
+    /// `count <= N` numbers can be written at `to`.
+    unsafe fn store_first(self, to: *mut f32, count: usize);
+
+    /// `N` bytes as numbers.
+    ///
+    /// # Safety
+    /// `N` bytes can be read at `from`.
+    unsafe fn load_bytes(from: *const u8) -> Self;
+
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
+    /// The smaller; `other` where either is not a number.
+    fn min(self, other: Self) -> Self;
+    /// The larger; `other` where either is not a number.
+    fn max(self, other: Self) -> Self;
+    fn sqrt(self) -> Self;
+    /// `self * factor + addend`, rounded once.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The nearest whole number, halves to even.
+    fn round(self) -> Self;
+    /// `2^self` for whole numbers in -126..=127.
+    fn power_of_two(self) -> Self;
+    fn greater(self, other: Self) -> Self::Mask;
+    /// `yes` where the mask is set.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// The sum of all, as a tree of halves.
+    fn sum(self) -> f32;
+    /// The largest of all.
+    fn largest(self) -> f32;
+}

@@ -1,0 +1,157 @@
+//! AVX2 with FMA: eight numbers in a register.
+
+use std::arch::x86_64::*;
+
+use super::Lanes;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(__m256);
+
+/// The mask of the first `count` lanes: all bits set in each.
+///
+/// # Safety
+/// The processor must have AVX2.
+#[inline(always)]
+unsafe fn first(count: usize) -> __m256i {
+    debug_assert!(count <= 8);
+    // SAFETY: the caller promises AVX2.
+    unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+}
+
+impl Lanes for Avx2 {
+    const N: usize = 8;
+    type Mask = __m256;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_set1_ps(x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Avx2 {
+        // SAFETY: the caller promises `N` readable numbers.
+        unsafe { Avx2(_mm256_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises `N` writable numbers.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Avx2 {
+        // SAFETY: the caller promises `count` readable numbers; masked lanes are not touched.
+        unsafe { Avx2(_mm256_maskload_ps(from, first(count))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        // SAFETY: the caller promises `count` writable numbers; masked lanes are not touched.
+        unsafe { _mm256_maskstore_ps(to, first(count), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Avx2 {
+        // SAFETY: the caller promises `N` readable bytes.
+        unsafe { Avx2(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())))) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_add_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_sub_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_mul_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn div(self, other: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_div_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn min(self, other: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_min_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_max_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_sqrt_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Avx2, addend: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_fmadd_ps(self.0, factor.0, addend.0)) }
+    }
+
+    #[inline(always)]
+    fn round(self) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)) }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe {
+            Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+                _mm256_cvtps_epi32(self.0),
+                _mm256_set1_epi32(127),
+            ))))
+        }
+    }
+
+    #[inline(always)]
+    fn greater(self, other: Avx2) -> __m256 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn select(mask: __m256, yes: Avx2, no: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_blendv_ps(no.0, yes.0, mask)) }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe {
+            let quarter = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+            _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+        }
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe {
+            let quarter = _mm_max_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let pair = _mm_max_ps(quarter, _mm_movehl_ps(quarter, quarter));
+            _mm_cvtss_f32(_mm_max_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+        }
+    }
+}
