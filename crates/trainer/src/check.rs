@@ -112,7 +112,7 @@ fn check_loss(node: &Node, facts: &Facts<'_>, faults: &mut Faults) {
         return;
     }
     let loss = loss(&<Chosen as Word>::read(node));
-    match (loss.from_logits(), facts.ends_in_softmax) {
+    match (loss.takes_logits(), facts.ends_in_softmax) {
         (true, Some(true)) => faults.push(
             Fault::new(node.place_of("from_logits"), "the loss takes logits, but the network ends in softmax")
                 .help("take the softmax out of the network, or write `from_logits: false`"),

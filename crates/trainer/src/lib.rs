@@ -12,5 +12,6 @@ pub mod optimizers;
 pub mod schedules;
 
 mod check;
+pub mod update;
 
 pub use check::{Direction, Facts, Monitor, Training, Validation, check};

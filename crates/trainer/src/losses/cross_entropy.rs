@@ -63,7 +63,7 @@ pub static ROW: LossRow = LossRow {
 };
 
 impl Loss for CrossEntropy {
-    fn from_logits(&self) -> bool {
+    fn takes_logits(&self) -> bool {
         self.from_logits
     }
 

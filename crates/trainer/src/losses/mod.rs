@@ -15,7 +15,7 @@ use spec::{Chosen, Field, Kind, KindTable, Node};
 /// A loss with its parameters.
 pub trait Loss: std::fmt::Debug + Send + Sync {
     /// Whether the scores are logits, so that softmax makes probabilities of them.
-    fn from_logits(&self) -> bool;
+    fn takes_logits(&self) -> bool;
 
     /// How much a sample of each class counts.
     fn class_weights(&self) -> &ClassWeights;

@@ -30,7 +30,7 @@ pub static ROW: LossRow = LossRow {
 };
 
 impl Loss for Mse {
-    fn from_logits(&self) -> bool {
+    fn takes_logits(&self) -> bool {
         self.from_logits
     }
 
