@@ -1,0 +1,159 @@
+//! A graph made ready to run.
+
+use std::fmt;
+
+use graph::reference::{self, Tensor};
+use graph::{Graph, NodeId, Op};
+use kernels::Isa;
+
+use crate::{Feed, Input, Threads, Variables};
+
+/// On what and how a program runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The instruction set.
+    pub isa: Isa,
+    /// The threads.
+    pub threads: Threads,
+    /// Whether every value is kept, which is slow and takes much memory: for looking at single nodes.
+    pub keep_all: bool,
+}
+
+/// A guarded output was not finite; no variable was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFinite {
+    /// The output's name.
+    pub output: String,
+}
+
+/// The first node whose value is not finite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadNode {
+    /// The node.
+    pub node: NodeId,
+    /// The path of the layer that it was made for.
+    pub path: String,
+    /// Whether it computes a gradient.
+    pub backward: bool,
+    /// What was found.
+    pub what: What,
+}
+
+/// A value that is no number to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Not a number.
+    Nan,
+    /// Too large for f32.
+    Infinite,
+}
+
+/// A graph made ready to run for one or more batch sizes.
+#[derive(Debug)]
+pub struct Program {
+    graph: Graph,
+    guarded: Vec<String>,
+    results: Vec<(String, Vec<f32>)>,
+}
+
+impl Program {
+    /// A program for `graph`.
+    ///
+    /// # Panics
+    /// If the graph breaks a rule of [`graph::verify`].
+    pub fn new(graph: &Graph, _settings: &Settings) -> Program {
+        graph::verify(graph).unwrap_or_else(|why| panic!("only verified graphs are run: {why}"));
+        Program { graph: graph.clone(), guarded: Vec::new(), results: Vec::new() }
+    }
+
+    /// From now on variables keep their values if one of these outputs is not finite.
+    pub fn guard(&mut self, outputs: &[&str]) {
+        self.guarded = outputs.iter().map(|name| name.to_string()).collect();
+    }
+
+    /// Plans and allocates for batches of `batch` samples. A run does this itself where it has not been done.
+    pub fn prepare(&mut self, _batch: usize) {}
+
+    /// Computes the outputs and assigns the variables.
+    ///
+    /// # Errors
+    /// If a guarded output is not finite; then no variable is changed.
+    ///
+    /// # Panics
+    /// If `variables` or `feed` lack something that the graph reads, or have it in another size.
+    pub fn run(&mut self, variables: &mut Variables, feed: &Feed<'_>) -> Result<(), NotFinite> {
+        let values = reference::run(&self.graph, &self.reference_feed(variables, feed));
+        let output = |(name, id): &(String, NodeId)| (name.clone(), to_f32(&values[*id]));
+        self.results = self.graph.outputs().iter().map(output).collect();
+        let is_bad = |name: &&String| self.output(name).iter().any(|value| !value.is_finite());
+        if let Some(output) = self.guarded.iter().find(is_bad) {
+            return Err(NotFinite { output: output.clone() });
+        }
+        for (path, value) in values.assigned(&self.graph) {
+            variables.set(&path, &to_f32(&value));
+        }
+        Ok(())
+    }
+
+    /// What the last run computed for the output `name`, in row order.
+    ///
+    /// # Panics
+    /// If the graph has no such output, or if nothing has run yet.
+    pub fn output(&self, name: &str) -> &[f32] {
+        let found = self.results.iter().find(|(known, _)| known == name);
+        &found.unwrap_or_else(|| panic!("no run has computed an output {name:?}")).1
+    }
+
+    /// Computes every node and names the first whose value is not finite. Changes no variable.
+    pub fn first_bad(&mut self, variables: &Variables, feed: &Feed<'_>) -> Option<BadNode> {
+        let values = reference::run(&self.graph, &self.reference_feed(variables, feed));
+        self.graph.ids().zip(self.graph.nodes()).find_map(|(id, node)| {
+            let bad = to_f32(&values[id]).into_iter().find(|value| !value.is_finite())?;
+            let what = if bad.is_nan() { What::Nan } else { What::Infinite };
+            Some(BadNode { node: id, path: node.path.clone(), backward: node.backward, what })
+        })
+    }
+
+    fn reference_feed(&self, variables: &Variables, feed: &Feed<'_>) -> reference::Feed {
+        let mut values = reference::Feed::new(feed.batch);
+        (values.seed, values.epoch) = (feed.seed, feed.epoch);
+        if feed.samples.len() == feed.batch {
+            values.samples = feed.samples.to_vec();
+        }
+        for node in self.graph.nodes() {
+            let shape = node.shape.axes(feed.batch);
+            match &node.op {
+                Op::Input { name } => {
+                    let data = to_f64(feed.input(name));
+                    values.inputs.insert(name.clone(), Tensor::new(&shape, data));
+                }
+                Op::Variable { path } => {
+                    let value = variables.value(path).unwrap_or_else(|| panic!("there is no variable {path:?}"));
+                    values.variables.insert(path.clone(), Tensor::new(&shape, to_f64(Input::F32(value))));
+                }
+                _ => {}
+            }
+        }
+        values
+    }
+}
+
+fn to_f64(input: Input<'_>) -> Vec<f64> {
+    match input {
+        Input::F32(values) => values.iter().map(|&x| f64::from(x)).collect(),
+        Input::U8(values) => values.iter().map(|&x| f64::from(x)).collect(),
+        Input::Index(values) => values.iter().map(|&x| f64::from(x)).collect(),
+    }
+}
+
+fn to_f32(tensor: &Tensor) -> Vec<f32> {
+    tensor.data.iter().map(|&x| x as f32).collect()
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the output {:?} is not finite", self.output)
+    }
+}
+
+impl std::error::Error for NotFinite {}
