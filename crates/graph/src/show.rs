@@ -25,17 +25,21 @@ impl fmt::Display for Graph {
     }
 }
 
+/// A node without its number. A leaf has no operands to list; F32 goes without saying.
 fn line(node: &Node) -> String {
     let operands: Vec<String> = node.inputs.iter().map(NodeId::to_string).collect();
-    let dtype = match node.dtype {
-        DType::F32 => String::new(),
-        other => format!(" {other:?}"),
-    };
-    let backward = if node.backward { " backward" } else { "" };
-    let mut text =
-        format!("{}({}){} : {}{dtype}", node.op.name(), operands.join(", "), attributes(&node.op), node.shape);
-    if !node.path.is_empty() || node.backward {
-        text += &format!("  # {}{backward}", node.path);
+    let mut text = node.op.name().to_string();
+    if !operands.is_empty() {
+        text += &format!("({})", operands.join(", "));
+    }
+    text += &format!("{} : {}", attributes(&node.op), node.shape);
+    if node.dtype != DType::F32 {
+        text += &format!(" {:?}", node.dtype);
+    }
+    match (node.path.as_str(), node.backward) {
+        ("", false) => {}
+        (path, false) => text += &format!("  # {path}"),
+        (path, true) => text += &format!("  # {path} backward"),
     }
     text
 }
