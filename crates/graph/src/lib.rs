@@ -7,6 +7,8 @@
 mod backward;
 pub mod cases;
 mod dtype;
+#[cfg(test)]
+mod finite_differences;
 mod graph;
 pub mod ops;
 pub mod reference;

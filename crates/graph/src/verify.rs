@@ -88,3 +88,47 @@ fn exists(graph: &Graph, id: NodeId) -> Result<(), String> {
         false => Err(format!("there is no node {id}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `verify` says of `y = x + w` with outputs and an assignment, after `damage`.
+    fn check(damage: fn(&mut Graph), expected: &str) {
+        let mut g = Graph::new();
+        g.set_scope("layer");
+        let x = g.input("x", Shape::fixed(&[3]), DType::F32);
+        let w = g.variable("w", &[3]);
+        let y = g.add(x, w);
+        g.output("y", y);
+        g.assign(w, y);
+        verify(&g).expect("nothing is wrong yet");
+        damage(&mut g);
+        assert_eq!(verify(&g).expect_err("something is wrong"), expected);
+    }
+
+    #[test]
+    fn every_rule_is_held() {
+        check(|g| g.nodes[2].inputs[0] = NodeId(2), "%2 add at \"layer\": its operand %2 is not computed before it");
+        check(
+            |g| g.nodes[2].shape = Shape::fixed(&[4]),
+            "%2 add at \"layer\": its rule gives [3] F32, it says [4] F32",
+        );
+        check(|g| g.nodes[0].dtype = DType::Index, "%2 add at \"layer\": takes F32 operands, not Index");
+        check(|g| g.nodes[1].inputs.push(NodeId(0)), "%1 variable at \"layer\": a leaf has no operands");
+        check(
+            |g| g.nodes[1].shape.batch = true,
+            "%1 variable at \"layer\": its rule gives [3] F32, it says [N, 3] F32",
+        );
+        check(
+            |g| {
+                g.input("x", Shape::scalar(), DType::F32);
+            },
+            "Input { name: \"x\" } stands there twice",
+        );
+        check(|g| g.outputs[0].1 = NodeId(7), "output \"y\": there is no node %7");
+        check(|g| g.output("y", NodeId(0)), "there are two outputs \"y\"");
+        check(|g| g.assignments[0].0 = NodeId(0), "%0 is assigned to and is no variable");
+        check(|g| g.assign(NodeId(1), NodeId(0)), "variable \"w\" is assigned twice");
+    }
+}

@@ -48,7 +48,7 @@ pub const ACTIVATE: OpRule = OpRule {
     },
     flops: |op, _, result| activation(op).flops() * result.sample_len() as u64,
     onnx: Onnx::ByOp(|op| activation(op).onnx()),
-    cases: Cases::Make(|| cases(|activation, x| Case::new(Op::Activate(activation), 3, vec![x], SUM))),
+    cases: Cases::Make(|| cases(|activation, batch, x| Case::new(Op::Activate(activation), batch, vec![x], SUM))),
 };
 
 /// saved (x or y, as [`Activation::saves`] says), dy -> dx
@@ -60,9 +60,9 @@ pub const ACTIVATE_GRADIENT: OpRule = OpRule {
     flops: |op, _, result| (activation(op).flops() + 1) * result.sample_len() as u64,
     onnx: Onnx::None("training only"),
     cases: Cases::Make(|| {
-        cases(|activation, saved| {
+        cases(|activation, batch, saved| {
             let dy = Operand::batched(&saved.shape.dims, Numbers::Signed);
-            Case::new(Op::ActivateGradient(activation), 3, vec![saved, dy], SUM)
+            Case::new(Op::ActivateGradient(activation), batch, vec![saved, dy], SUM)
         })
     }),
 };
@@ -213,7 +213,7 @@ fn apply_gradient(call: &Call<'_>) -> Tensor {
     call.operands[0].zip(call.operands[1], |saved, dy| activation.derivative(saved) * dy)
 }
 
-fn cases(case: fn(Activation, Operand) -> Case) -> Vec<Case> {
+fn cases(case: fn(Activation, usize, Operand) -> Case) -> Vec<Case> {
     let all = [
         Activation::Relu,
         Activation::LeakyRelu { slope: 0.01 },
@@ -222,7 +222,57 @@ fn cases(case: fn(Activation, Operand) -> Case) -> Vec<Case> {
         Activation::Gelu,
         Activation::Silu,
     ];
-    let shapes: [&[usize]; 2] = [&[1], &[3, 4, 5]];
-    let of = |activation| shapes.map(|dims| case(activation, Operand::batched(dims, Numbers::Signed)));
+    let shapes: [(usize, &[usize]); 2] = [(1, &[1]), (3, &[3, 4, 5])];
+    let of = |activation| shapes.map(|(batch, dims)| case(activation, batch, Operand::batched(dims, Numbers::Signed)));
     all.into_iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of Python's `math.erf`, `math.erfc`, `math.exp` and `math.tanh`.
+    #[test]
+    fn values_are_the_known_ones() {
+        let known = [
+            (Activation::Gelu, -6.0, -5.919525870226207e-09),
+            (Activation::Gelu, -4.0, -0.00012668496733247986),
+            (Activation::Gelu, -1.5, -0.10021080190328713),
+            (Activation::Gelu, 0.5, 0.34573123063700656),
+            (Activation::Gelu, 1.0, 0.8413447460685429),
+            (Activation::Gelu, 3.0, 2.99595030590511),
+            (Activation::Gelu, 7.0, 6.999999999991041),
+            (Activation::Silu, -3.0, -0.14227761953270035),
+            (Activation::Silu, 0.75, 0.5093840243815447),
+            (Activation::Sigmoid, -3.0, 0.04742587317756678),
+            (Activation::Sigmoid, 0.75, 0.679178699175393),
+            (Activation::Tanh, -3.0, -0.9950547536867305),
+            (Activation::Tanh, 0.75, 0.6351489523872873),
+            (Activation::LeakyRelu { slope: 0.5 }, -3.0, -1.5),
+            (Activation::LeakyRelu { slope: 0.5 }, 3.0, 3.0),
+            (Activation::Relu, -3.0, 0.0),
+            (Activation::Relu, 3.0, 3.0),
+        ];
+        for (activation, x, expected) in known {
+            let found = activation.value(x);
+            assert!(
+                (found - expected).abs() <= 1e-14 * expected.abs(),
+                "{activation:?} of {x}: {found}, not {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_two_ways_to_erfc_meet() {
+        let [below, above] = [2.5 - 1e-12, 2.5 + 1e-12].map(complementary_error_function);
+        assert!((below - above).abs() < 1e-14, "{below} and {above}");
+    }
+
+    #[test]
+    fn a_slope_that_hides_the_sign_is_refused() {
+        let x = crate::Shape::batched(&[3]);
+        let op = Op::Activate(Activation::LeakyRelu { slope: -0.5 });
+        let refusal = op.infer(&[(&x, crate::DType::F32)]).expect_err("refused");
+        assert_eq!(refusal, "leaky_relu has a slope of at least 0, not -0.5");
+    }
 }

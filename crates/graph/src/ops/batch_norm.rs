@@ -273,3 +273,62 @@ fn running_cases(op: Op) -> Vec<Case> {
     let case = |(batch, channels)| Case::new(op.clone(), batch, vec![row(channels), pair(channels)], ROUNDING);
     [(1, 1), (2, 5), (3, 17)].into_iter().map(case).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DType;
+    use crate::finite_differences;
+    use crate::reference::{Feed, run};
+
+    /// x, scale and offset of a batch norm in training, with numbers.
+    fn normalized_batch(batch: usize, dims: &[usize], epsilon: f32) -> (Graph, Feed, [NodeId; 3], NodeId) {
+        let channels = dims[dims.len() - 1];
+        let mut g = Graph::new();
+        let x = g.input("x", Shape::batched(dims), DType::F32);
+        let [scale, offset] = ["scale", "offset"].map(|path| g.variable(path, &[channels]));
+        let (y, statistics) = g.batch_norm(x, scale, offset, epsilon);
+        g.output("statistics", statistics);
+        let mut feed = Feed::new(batch);
+        feed.inputs.insert("x".to_string(), Operand::batched(dims, Numbers::Signed).tensor(batch, 0));
+        feed.variables.insert("scale".to_string(), row(channels).tensor(batch, 1));
+        feed.variables.insert("offset".to_string(), row(channels).tensor(batch, 2));
+        (g, feed, [x, scale, offset], y)
+    }
+
+    #[test]
+    fn the_whole_gradient_goes_through_the_statistics() {
+        let shapes: [(usize, &[usize]); 4] = [(2, &[1]), (5, &[3]), (1, &[3, 2, 2]), (3, &[2, 3, 4])];
+        for (batch, dims) in shapes {
+            let (g, feed, leaves, y) = normalized_batch(batch, dims, 1e-3);
+            finite_differences::check(&g, &feed, y, &leaves);
+        }
+    }
+
+    #[test]
+    fn statistics_are_the_mean_and_the_biased_variance() {
+        let (g, mut feed, _, y) = normalized_batch(4, &[1], 0.0);
+        feed.inputs.insert("x".to_string(), Tensor::new(&[4, 1], vec![1.0, 3.0, 5.0, 7.0]));
+        feed.variables.insert("scale".to_string(), Tensor::new(&[1], vec![5f64.sqrt()]));
+        feed.variables.insert("offset".to_string(), Tensor::new(&[1], vec![10.0]));
+        let values = run(&g, &feed);
+        assert_eq!(values.output(&g, "statistics").data, [4.0, 5.0]);
+        for (found, expected) in values[y].data.iter().zip([7.0, 9.0, 11.0, 13.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn the_running_variance_takes_the_unbiased_one() {
+        let mut g = Graph::new();
+        let [running, statistics] = [g.variable("running", &[1]), g.variable("statistics", &[2, 1])];
+        let mean = g.push(Op::RunningMean { momentum: 0.75 }, &[running, statistics]);
+        let variance = g.push(Op::RunningVariance { momentum: 0.75, positions: 3 }, &[running, statistics]);
+        let mut feed = Feed::new(2);
+        feed.variables.insert("running".to_string(), Tensor::new(&[1], vec![8.0]));
+        feed.variables.insert("statistics".to_string(), Tensor::new(&[2, 1], vec![4.0, 5.0]));
+        let values = run(&g, &feed);
+        assert_eq!(values[mean].data, [7.0]);
+        assert_eq!(values[variance].data, [7.5]); // 0.75 * 8 + 0.25 * 5 * 6 / 5
+    }
+}

@@ -235,3 +235,77 @@ impl Setting {
         Case::new(op, self.batch, vec![self.x(), self.dy()], SUM)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{Feed, run};
+
+    /// y of a convolution with these numbers; one image.
+    fn check(op: Op, x: (&[usize; 3], &[f64]), kernel: (&[usize; 4], &[f64]), expected: &[f64]) {
+        let mut g = Graph::new();
+        let image = g.input("x", Shape::batched(x.0), crate::DType::F32);
+        let weights = g.variable("kernel", kernel.0);
+        let y = g.push(op, &[image, weights]);
+        let mut feed = Feed::new(1);
+        feed.inputs.insert("x".to_string(), Tensor::new(&[&[1], &x.0[..]].concat(), x.1.to_vec()));
+        feed.variables.insert("kernel".to_string(), Tensor::new(kernel.0, kernel.1.to_vec()));
+        assert_eq!(run(&g, &feed)[y].data, expected);
+    }
+
+    const IMAGE: (&[usize; 3], &[f64]) = (&[3, 3, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+    const KERNEL: (&[usize; 4], &[f64]) = (&[1, 2, 2, 1], &[1.0, 10.0, 100.0, 1000.0]);
+
+    #[test]
+    fn the_kernel_is_not_flipped() {
+        let op = Op::Conv2d { window: Window::square(2, 1, 0), groups: 1 };
+        check(op, IMAGE, KERNEL, &[5421.0, 6532.0, 8754.0, 9865.0]);
+    }
+
+    #[test]
+    fn padding_goes_top_left_bottom_right() {
+        let window = Window { kernel: [2, 2], stride: [2, 3], padding: [1, 0, 0, 2], dilation: [1, 1] };
+        check(Op::Conv2d { window, groups: 1 }, IMAGE, KERNEL, &[2100.0, 0.0, 8754.0, 0.0]);
+    }
+
+    #[test]
+    fn dilation_spreads_the_kernel() {
+        let window = Window { dilation: [2, 2], ..Window::square(2, 1, 0) };
+        check(Op::Conv2d { window, groups: 1 }, IMAGE, KERNEL, &[9731.0]);
+    }
+
+    #[test]
+    fn filters_of_a_group_see_the_channels_of_that_group() {
+        let op = Op::Conv2d { window: Window::square(1, 1, 0), groups: 2 };
+        let (x, kernel) = ([1.0, 2.0, 3.0, 4.0], [1.0, 10.0, 2.0, 20.0, 3.0, 30.0, 4.0, 40.0]);
+        check(op, (&[1, 1, 4], &x), (&[4, 1, 1, 2], &kernel), &[21.0, 42.0, 129.0, 172.0]);
+    }
+
+    #[test]
+    fn work_is_two_operations_a_product() {
+        let [x, kernel, y] =
+            [Shape::batched(&[32, 32, 16]), Shape::fixed(&[32, 3, 3, 16]), Shape::batched(&[16, 16, 32])];
+        let (window, groups) = (Window::square(3, 2, 1), 1);
+        let expected = 2 * 16 * 16 * 32 * 3 * 3 * 16;
+        assert_eq!(Op::Conv2d { window, groups }.flops(&[&x, &kernel], &y), expected);
+        let input_gradient = Op::Conv2dInputGradient { window, groups, height: 32, width: 32 };
+        assert_eq!(input_gradient.flops(&[&y, &kernel], &x), expected);
+        assert_eq!(Op::Conv2dKernelGradient { window, groups }.flops(&[&x, &y], &kernel), expected);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_in_words() {
+        let refusal = |window, groups, kernel: &[usize]| {
+            let (x, kernel) = (Shape::batched(&[4, 4, 3]), Shape::fixed(kernel));
+            let operands = [(&x, crate::DType::F32), (&kernel, crate::DType::F32)];
+            Op::Conv2d { window, groups }.infer(&operands).expect_err("does not fit")
+        };
+        let large = Window { dilation: [2, 2], ..Window::square(3, 1, 0) };
+        assert_eq!(refusal(large, 1, &[8, 3, 3, 3]), "a window of 5x5 does not fit into 4x4");
+        let small = Window::square(3, 1, 0);
+        assert_eq!(refusal(small, 2, &[8, 3, 3, 3]), "2 groups do not divide 3 channels and 8 filters");
+        assert_eq!(refusal(small, 1, &[8, 3, 3, 4]), "takes a kernel of shape [8, 3, 3, 3], not [8, 3, 3, 4]");
+        let still = Window::square(3, 0, 0);
+        assert_eq!(refusal(still, 1, &[8, 3, 3, 3]), "kernel size, stride and dilation are at least 1");
+    }
+}

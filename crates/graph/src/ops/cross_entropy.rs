@@ -205,3 +205,54 @@ pub(super) fn label_operands(n_classes: usize, scores: Numbers, dy: &[Operand], 
     let weights = weighted.then(|| Operand::fixed(&[n_classes], Numbers::Positive));
     data.into_iter().chain(dy.iter().cloned()).chain(weights).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::LN_2;
+
+    use super::*;
+    use crate::reference::{Feed, run};
+
+    /// Softmax makes 1/2, 1/4, 1/4 of these.
+    const LOGITS: [f64; 3] = [-LN_2, -2.0 * LN_2, -2.0 * LN_2];
+
+    fn check(op: Op, scores: [f64; 3], weights: Option<[f64; 3]>, label: f64, expected: f64) {
+        let mut g = Graph::new();
+        let mut operands = vec![
+            g.input("scores", Shape::batched(&[3]), DType::F32),
+            g.input("labels", Shape::batched(&[]), DType::Index),
+        ];
+        let mut feed = Feed::new(1);
+        feed.inputs.insert("scores".to_string(), Tensor::new(&[1, 3], scores.to_vec()));
+        feed.inputs.insert("labels".to_string(), Tensor::new(&[1], vec![label]));
+        if let Some(weights) = weights {
+            operands.push(g.variable("weights", &[3]));
+            feed.variables.insert("weights".to_string(), Tensor::new(&[3], weights.to_vec()));
+        }
+        let loss = g.push(op, &operands);
+        let found = run(&g, &feed)[loss].data[0];
+        assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{found}, not {expected}");
+    }
+
+    #[test]
+    fn logits_go_through_softmax() {
+        let op = Op::CrossEntropy { label_smoothing: 0.0, from_logits: true };
+        check(op.clone(), LOGITS, None, 1.0, 2.0 * LN_2);
+        check(op, LOGITS.map(|score| score + 1e4), None, 0.0, LN_2);
+    }
+
+    #[test]
+    fn probabilities_are_taken_as_they_are() {
+        let op = Op::CrossEntropy { label_smoothing: 0.0, from_logits: false };
+        check(op.clone(), [0.5, 0.25, 0.25], None, 1.0, 2.0 * LN_2);
+        check(op, [1.0, 0.0, 0.0], None, 2.0, -f64::from(SMALLEST_PROBABILITY).ln());
+    }
+
+    #[test]
+    fn smoothing_and_weights() {
+        let op = Op::CrossEntropy { label_smoothing: 0.75, from_logits: true };
+        // target 1/4 + 1/4 at the label, 1/4 elsewhere
+        check(op.clone(), LOGITS, None, 0.0, (0.5 + 0.25 * 2.0 + 0.25 * 2.0) * LN_2);
+        check(op, LOGITS, Some([3.0, 1.0, 1.0]), 0.0, 3.0 * 1.5 * LN_2);
+    }
+}

@@ -15,12 +15,16 @@ mod dense;
 mod dropout;
 mod leaves;
 mod normalize;
+#[cfg(test)]
+mod odd_shapes;
 mod operands;
 mod pool2d;
 mod reshape;
 mod rows;
 mod softmax;
 mod squared_error;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use activation::{Activation, Saves};

@@ -93,3 +93,20 @@ fn per_image(call: &Call<'_>) -> Tensor {
     };
     Tensor::new(call.shape, x.rows(length).flat_map(normalized).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Graph;
+    use crate::reference::{Feed, run};
+
+    #[test]
+    fn an_image_of_one_value_gives_zeros() {
+        let mut g = Graph::new();
+        let x = g.input("x", Shape::batched(&[1, 2, 1]), DType::U8);
+        let y = g.push(Op::NormalizePerImage, &[x]);
+        let mut feed = Feed::new(2);
+        feed.inputs.insert("x".to_string(), Tensor::new(&[2, 1, 2, 1], vec![7.0, 7.0, 10.0, 20.0]));
+        assert_eq!(run(&g, &feed)[y].data, [0.0, 0.0, -1.0, 1.0]);
+    }
+}

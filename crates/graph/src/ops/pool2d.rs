@@ -238,3 +238,54 @@ impl Setting {
         Operand { shape, numbers: Numbers::Signed }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DType;
+    use crate::reference::{Feed, run};
+
+    /// Values of a pool and of the gradient `dy = 1, 10, 100, ...`, for one image of 2 x 3 pixels.
+    fn check(op: Op, x: [f64; 6], expected: &[f64], expected_gradient: [f64; 6]) {
+        let mut g = Graph::new();
+        let image = g.input("x", Shape::batched(&[2, 3, 1]), DType::F32);
+        let y = g.push(op, &[image]);
+        let dy = g.input("dy", g.shape(y).clone(), DType::F32);
+        let dx = crate::backward::pull_back(&mut g, y, dy, &[image])[0].expect("x has a gradient");
+        let mut feed = Feed::new(1);
+        feed.inputs.insert("x".to_string(), Tensor::new(&[1, 2, 3, 1], x.to_vec()));
+        let powers = (0..expected.len() as i32).map(|power| 10f64.powi(power)).collect();
+        feed.inputs.insert("dy".to_string(), Tensor::new(&g.shape(y).axes(1), powers));
+        let values = run(&g, &feed);
+        assert_eq!(values[y].data, expected);
+        assert_eq!(values[dx].data, expected_gradient);
+    }
+
+    #[test]
+    fn of_equal_values_the_first_is_the_maximum() {
+        let op = Op::MaxPool2d { window: Window { kernel: [2, 2], ..Window::square(2, 1, 0) } };
+        check(op, [1.0, 5.0, 5.0, 5.0, 5.0, 5.0], &[5.0, 5.0], [0.0, 11.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn padding_never_wins() {
+        let op = Op::MaxPool2d { window: Window::square(2, 2, 1) };
+        let x = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0];
+        check(op, x, &[-1.0, -2.0, -4.0, -5.0], [1.0, 10.0, 0.0, 100.0, 1000.0, 0.0]);
+    }
+
+    #[test]
+    fn padding_does_not_count() {
+        let window = Window { padding: [0, 0, 0, 1], ..Window::square(2, 2, 0) };
+        let x = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0];
+        check(Op::AveragePool2d { window }, x, &[4.0, 8.0], [0.25, 0.25, 5.0, 0.25, 0.25, 5.0]);
+    }
+
+    #[test]
+    fn a_window_of_padding_alone_is_refused() {
+        let x = Shape::batched(&[4, 4, 1]);
+        let refusal = |window| Op::MaxPool2d { window }.infer(&[(&x, DType::F32)]).expect_err("does not fit");
+        assert_eq!(refusal(Window::square(2, 2, 2)), "a pool is padded by less than its kernel size");
+        assert_eq!(refusal(Window { dilation: [2, 2], ..Window::square(2, 2, 1) }), "a pool has no dilation");
+    }
+}

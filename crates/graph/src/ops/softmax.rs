@@ -69,3 +69,13 @@ fn apply_gradient(call: &Call<'_>) -> Tensor {
     };
     Tensor::new(call.shape, y.rows(y.channels()).zip(dy.rows(y.channels())).flat_map(gradient).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::probabilities;
+
+    #[test]
+    fn large_scores_stay_finite() {
+        assert_eq!(probabilities(&[1e6, 1e6, -1e6]), [0.5, 0.5, 0.0]);
+    }
+}

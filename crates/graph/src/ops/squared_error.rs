@@ -72,3 +72,27 @@ fn cases(op: Op, behind_labels: &[Operand]) -> Vec<Case> {
     };
     [(1, 2, false), (3, 10, false), (4, 17, true)].into_iter().map(case).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{Feed, run};
+    use crate::{DType, Shape};
+
+    #[test]
+    fn mean_over_classes_times_the_weight_of_the_label() {
+        let mut g = Graph::new();
+        let p = g.input("p", Shape::batched(&[2]), DType::F32);
+        let labels = g.input("labels", Shape::batched(&[]), DType::Index);
+        let weights = g.variable("weights", &[2]);
+        let plain = g.push(Op::SquaredError, &[p, labels]);
+        let weighted = g.push(Op::SquaredError, &[p, labels, weights]);
+        let mut feed = Feed::new(2);
+        feed.inputs.insert("p".to_string(), Tensor::new(&[2, 2], vec![0.25, 0.75, 0.5, 0.5]));
+        feed.inputs.insert("labels".to_string(), Tensor::new(&[2], vec![1.0, 0.0]));
+        feed.variables.insert("weights".to_string(), Tensor::new(&[2], vec![2.0, 8.0]));
+        let values = run(&g, &feed);
+        assert_eq!(values[plain].data, [0.0625, 0.25]);
+        assert_eq!(values[weighted].data, [0.5, 0.5]);
+    }
+}
