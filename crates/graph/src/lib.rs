@@ -1,7 +1,7 @@
 //! A network, its loss, its gradients and its updates as one flat list of operators.
 //!
 //! What comes in: calls of [`Graph::push`] by layers, losses and optimizers. What goes out: a verified, printable
-//! [`Graph`] that the engine plans, the exporter translates and the [`reference`] interpreter runs in f64.
+//! [`Graph`] that the engine plans, the exporter translates and the [`mod@reference`] interpreter runs in f64.
 //! The batch is symbolic. This crate holds no tensor data, knows no device, no language and no file.
 
 mod backward;
