@@ -6,11 +6,15 @@
 
 mod isa;
 mod lanes;
+mod tile;
+mod view;
 
 pub mod buffer;
+pub mod conv2d;
 pub mod random;
 
 mod denormals;
 
 pub use denormals::flush_denormals;
 pub use isa::Isa;
+pub use view::{View, Window};

@@ -1,0 +1,171 @@
+//! The forward pass, with bias and relu in the epilogue.
+
+use super::pack::width;
+use super::{Conv2d, Cursor, Walk, depthwise, packed_len};
+use crate::Isa;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::tile::{self, Runs, for_tile};
+
+/// `y = conv(x, kernel) + bias`, with relu behind it if asked. `packed` is [`super::pack`]'s; `bias` is `[out channels]`.
+///
+/// # Panics
+/// If a slice is too short for `n` images.
+pub fn forward(
+    isa: Isa,
+    conv: &Conv2d,
+    n: usize,
+    x: &[f32],
+    packed: &[f32],
+    bias: Option<&[f32]>,
+    relu: bool,
+    y: &mut [f32],
+) {
+    conv.check(n, x.len(), y.len());
+    assert_eq!(packed.len(), packed_len(conv));
+    assert!(bias.is_none_or(|b| b.len() == conv.output.channels));
+    if n == 0 || conv.output.height * conv.output.width == 0 {
+        return;
+    }
+    if conv.is_depthwise() {
+        return depthwise::forward(isa, conv, n, x, packed, bias, relu, y);
+    }
+    isa.run(Forward { conv, n, x, packed, bias, relu, y });
+}
+
+struct Forward<'a> {
+    conv: &'a Conv2d,
+    n: usize,
+    x: &'a [f32],
+    packed: &'a [f32],
+    bias: Option<&'a [f32]>,
+    relu: bool,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let conv = self.conv;
+        let walk = Walk::new(conv, self.n);
+        let (inputs, outputs, rows) = (conv.group_inputs(), conv.group_outputs(), conv.kernel_rows());
+        let width = width(outputs);
+        let runs = runs(conv);
+        for group in 0..conv.groups {
+            for block in 0..outputs.div_ceil(width) {
+                let weights = &self.packed[(group * outputs.div_ceil(width) + block) * rows * width..][..rows * width];
+                for first in (0..width.min(outputs - block * width)).step_by(2 * L::N) {
+                    let left = outputs - block * width - first;
+                    let vectors = if left > L::N && width > first + L::N { 2 } else { 1 };
+                    let channel = group * outputs + block * width + first;
+                    let strip = Strip {
+                        walk: &walk,
+                        runs: &runs,
+                        x: self.x[group * inputs..].as_ptr(),
+                        y: self.y[channel..].as_mut_ptr(),
+                        weights: weights[first..].as_ptr(),
+                        pitch: width,
+                        bias: self.bias.map(|b| b[channel..].as_ptr()),
+                        relu: self.relu,
+                        channels: left.min(vectors * L::N),
+                    };
+                    let pixels = tile::best::<L>(walk.total(), vectors);
+                    // SAFETY: `check` asserted that input and output of every pixel of the walk lie in their slices; the
+                    // block has `rows` rows of `width` weights, of which the strip reads `vectors * N` from `first` on.
+                    unsafe { for_tile!(pixels, vectors, strip_of::<L>(&strip)) }
+                }
+            }
+        }
+    }
+}
+
+/// One strip of output channels over all pixels.
+struct Strip<'a> {
+    walk: &'a Walk,
+    runs: &'a Runs,
+    x: *const f32,
+    y: *mut f32,
+    weights: *const f32,
+    pitch: usize,
+    bias: Option<*const f32>,
+    relu: bool,
+    /// Channels that are stored, at most the lanes of the strip.
+    channels: usize,
+}
+
+/// # Safety
+/// `P` pixels are at least in the walk; reads and writes of all its pixels are in bounds, and so are the weights.
+#[inline(always)]
+unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
+    let total = strip.walk.total();
+    let bias = match strip.bias {
+        // SAFETY: the bias has `channels` numbers from here on.
+        Some(bias) => {
+            std::array::from_fn(|v| unsafe { L::load_first(bias.add(v * L::N), lanes_of::<L>(strip.channels, v)) })
+        }
+        None => [L::splat(0.0); V],
+    };
+    let mut cursor = strip.walk.at(0);
+    let mut done = 0;
+    while done < total {
+        if total - done < P {
+            // The last tile reaches back over pixels that are done: they get the same values again.
+            done = total - P;
+            cursor = strip.walk.at(done);
+        }
+        // SAFETY: the caller's promise, for pixels `done..done + P`.
+        unsafe { tile_of::<L, P, V>(strip, &mut cursor, &bias) };
+        done += P;
+    }
+}
+
+/// # Safety
+/// As [`strip_of`], for the `P` pixels from the cursor on.
+#[inline(always)]
+unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor, bias: &[L; V]) {
+    let mut pixels = [strip.x; P];
+    let mut outputs = [strip.y; P];
+    for p in 0..P {
+        // SAFETY: every pixel's window begins inside the input and its channels inside the output.
+        unsafe {
+            pixels[p] = strip.x.add(cursor.input);
+            outputs[p] = strip.y.add(cursor.output);
+        }
+        cursor.advance(strip.walk);
+    }
+    let mut acc = [*bias; P];
+    // SAFETY: the windows of the pixels and the rows of weights can be read.
+    unsafe { tile::multiply::<L, P, V>(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch) };
+    let zero = L::splat(0.0);
+    for p in 0..P {
+        for v in 0..V {
+            let value = if strip.relu { acc[p][v].max(zero) } else { acc[p][v] };
+            let lanes = lanes_of::<L>(strip.channels, v);
+            // SAFETY: `channels` numbers of the pixel can be written; a full vector only where they fill it.
+            unsafe {
+                let to = outputs[p].add(v * L::N);
+                if lanes == L::N { value.store(to) } else { value.store_first(to, lanes) }
+            }
+        }
+    }
+}
+
+/// Lanes of vector `v` that `channels` fill.
+#[inline(always)]
+pub(super) fn lanes_of<L: Lanes>(channels: usize, v: usize) -> usize {
+    channels.saturating_sub(v * L::N).min(L::N)
+}
+
+/// The input numbers of one output pixel, in the order of the packed kernel.
+pub(super) fn runs(conv: &Conv2d) -> Runs {
+    let [height, width] = conv.window.kernel;
+    let inputs = conv.group_inputs();
+    let outer_step = conv.window.dilation[0] * conv.input.row_pitch;
+    let inner_step = conv.window.dilation[1] * conv.input.channels;
+    if inner_step == inputs {
+        return Runs { outer: height, outer_step, inner: 1, inner_step: 0, len: width * inputs };
+    }
+    Runs { outer: height, outer_step, inner: width, inner_step, len: inputs }
+}

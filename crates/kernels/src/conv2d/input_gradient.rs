@@ -1,0 +1,164 @@
+//! The gradient of the input: each tap of the window scatters its products.
+//!
+//! `dx[y·s + i·d - pad, …, c] += sum over o of dy[o] · kernel[o, i, j, c]`, tap by tap over the output pixels whose input
+//! place lies inside the image: the exact number of multiplications for every stride, dilation and padding.
+
+use super::forward::lanes_of;
+use super::pack::width;
+use super::{Conv2d, Cursor, Walk, depthwise, packed_transposed_len};
+use crate::Isa;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::tile::{self, Runs, for_tile};
+
+/// Pixels that a chunk of images has at least, so that tiles are full while `dx` stays in the cache.
+const CHUNK_PIXELS: usize = 64;
+
+/// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`super::pack_transposed`]'s.
+///
+/// # Panics
+/// If a slice is too short for `n` images.
+pub fn input_gradient(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32]) {
+    let input = &conv.input;
+    assert!(dx.len() >= input.len(n) && dy.len() >= conv.output.len(n));
+    assert_eq!(packed.len(), packed_transposed_len(conv));
+    for row in input.rows(n) {
+        dx[row].fill(0.0);
+    }
+    if conv.is_depthwise() {
+        return depthwise::input_gradient(isa, conv, n, dy, packed, dx);
+    }
+    isa.run(InputGradient { conv, n, dy, packed, dx });
+}
+
+struct InputGradient<'a> {
+    conv: &'a Conv2d,
+    n: usize,
+    dy: &'a [f32],
+    packed: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for InputGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let conv = self.conv;
+        let (inputs, outputs) = (conv.group_inputs(), conv.group_outputs());
+        let width = width(inputs);
+        let blocks = inputs.div_ceil(width);
+        let taps = conv.window.kernel[0] * conv.window.kernel[1];
+        let pixels = (conv.output.height * conv.output.width).max(1);
+        let chunk = CHUNK_PIXELS.div_ceil(pixels);
+        let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: outputs };
+        for start in (0..self.n).step_by(chunk) {
+            let n = chunk.min(self.n - start);
+            for group in 0..conv.groups {
+                for block in 0..blocks {
+                    for tap in 0..taps {
+                        let Some(walk) = tap_walk(conv, tap, start, n) else { continue };
+                        let weights = &self.packed[((group * taps + tap) * blocks + block) * outputs * width..]
+                            [..outputs * width];
+                        for first in (0..width.min(inputs - block * width)).step_by(2 * L::N) {
+                            let left = inputs - block * width - first;
+                            let vectors = if left > L::N && width > first + L::N { 2 } else { 1 };
+                            let strip = Strip {
+                                walk: &walk,
+                                runs: &runs,
+                                dy: self.dy[group * outputs..].as_ptr(),
+                                dx: self.dx[group * inputs + block * width + first..].as_mut_ptr(),
+                                weights: weights[first..].as_ptr(),
+                                pitch: width,
+                                channels: left.min(vectors * L::N),
+                            };
+                            // SAFETY: the walk visits pixels of `dy` and of `dx` inside their images, whose lengths are
+                            // asserted; weights are `outputs` rows of `width`, read from `first` on.
+                            unsafe { strip_of::<L>(&strip, vectors) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The output pixels whose tap lies inside the input: gradients read (`input` of the walk) and places added to
+/// (`output`). `None` where there are none.
+fn tap_walk(conv: &Conv2d, tap: usize, first_image: usize, n: usize) -> Option<Walk> {
+    let (window, input, output) = (&conv.window, &conv.input, &conv.output);
+    let (i, j) = (tap / window.kernel[1], tap % window.kernel[1]);
+    let rows = window.outputs(0, i, input.height, output.height);
+    let columns = window.outputs(1, j, input.width, output.width);
+    if rows.is_empty() || columns.is_empty() || n == 0 {
+        return None;
+    }
+    let y = rows.start * window.stride[0] + i * window.dilation[0] - window.padding[0];
+    let x = columns.start * window.stride[1] + j * window.dilation[1] - window.padding[1];
+    let from = output.at(first_image, rows.start, columns.start);
+    let to = input.at(first_image, y, x);
+    let read = [from, output.image_pitch, output.row_pitch, output.channels];
+    let added = [to, input.image_pitch, window.stride[0] * input.row_pitch, window.stride[1] * input.channels];
+    Some(Walk { n, rows: rows.len(), columns: columns.len(), input: read, output: added }.flat())
+}
+
+/// A strip of input channels.
+struct Strip<'a> {
+    walk: &'a Walk,
+    runs: &'a Runs,
+    dy: *const f32,
+    dx: *mut f32,
+    weights: *const f32,
+    pitch: usize,
+    channels: usize,
+}
+
+/// # Safety
+/// Reads and writes of all pixels of the walk are in bounds, and so are the weights.
+#[inline(always)]
+unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
+    let mut cursor = strip.walk.at(0);
+    let mut left = strip.walk.total();
+    let most = tile::best::<L>(left, vectors);
+    while left > 0 {
+        // Sums are added to, so no pixel may be visited twice: the last tile is as small as what is left.
+        let pixels = most.min(left);
+        // SAFETY: the caller's promise, for the next `pixels`.
+        unsafe { for_tile!(pixels, vectors, tile_of::<L>(strip, &mut cursor)) };
+        left -= pixels;
+    }
+}
+
+/// # Safety
+/// As [`strip_of`], for the `P` pixels from the cursor on.
+#[inline(always)]
+unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor) {
+    let mut gradients = [strip.dy; P];
+    let mut places = [strip.dx; P];
+    for p in 0..P {
+        // SAFETY: every pixel of the walk lies inside both slices.
+        unsafe {
+            gradients[p] = strip.dy.add(cursor.input);
+            places[p] = strip.dx.add(cursor.output);
+        }
+        cursor.advance(strip.walk);
+    }
+    let full = strip.channels == V * L::N;
+    let mut acc = [[L::splat(0.0); V]; P];
+    // SAFETY: `channels` numbers of every place can be read and written; a full vector only where they fill it.
+    unsafe {
+        for p in 0..P {
+            for v in 0..V {
+                let from = places[p].add(v * L::N);
+                acc[p][v] = if full { L::load(from) } else { L::load_first(from, lanes_of::<L>(strip.channels, v)) };
+            }
+        }
+        tile::multiply::<L, P, V>(&mut acc, &gradients, strip.runs, strip.weights, strip.pitch);
+        for p in 0..P {
+            for v in 0..V {
+                let to = places[p].add(v * L::N);
+                if full { acc[p][v].store(to) } else { acc[p][v].store_first(to, lanes_of::<L>(strip.channels, v)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The gradient of the kernel, summed over the pixels of all images of the call and added to what is there.
+//!
+//! `dkernel[o, k] += sum over pixels of dy[o] · x[k]`. A tile of k by output channels stays in registers while the pixels
+//! pass, so nothing of the input is copied.
+
+use super::forward::{lanes_of, runs};
+use super::pack::width;
+use super::{Conv2d, Walk, depthwise, packed_len};
+use crate::Isa;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::tile::{self, for_tile};
+
+/// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
+/// The order of summation depends on shapes only.
+///
+/// # Panics
+/// If a slice is too short for `n` images.
+pub fn kernel_gradient(isa: Isa, conv: &Conv2d, n: usize, x: &[f32], dy: &[f32], packed: &mut [f32]) {
+    conv.check(n, x.len(), dy.len());
+    assert_eq!(packed.len(), packed_len(conv));
+    if n == 0 || conv.output.height * conv.output.width == 0 {
+        return;
+    }
+    if conv.is_depthwise() {
+        return depthwise::kernel_gradient(isa, conv, n, x, dy, packed);
+    }
+    isa.run(KernelGradient { conv, n, x, dy, packed });
+}
+
+struct KernelGradient<'a> {
+    conv: &'a Conv2d,
+    n: usize,
+    x: &'a [f32],
+    dy: &'a [f32],
+    packed: &'a mut [f32],
+}
+
+impl Kernel for KernelGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let conv = self.conv;
+        let walk = Walk::new(conv, self.n);
+        let (inputs, outputs, rows) = (conv.group_inputs(), conv.group_outputs(), conv.kernel_rows());
+        let (width, runs) = (width(outputs), runs(conv));
+        let blocks = outputs.div_ceil(width);
+        for group in 0..conv.groups {
+            for block in 0..blocks {
+                let gradient = &mut self.packed[(group * blocks + block) * rows * width..][..rows * width];
+                for first in (0..width.min(outputs - block * width)).step_by(2 * L::N) {
+                    let left = outputs - block * width - first;
+                    let vectors = if left > L::N && width > first + L::N { 2 } else { 1 };
+                    let strip = Strip {
+                        walk: &walk,
+                        x: self.x[group * inputs..].as_ptr(),
+                        dy: self.dy[group * outputs + block * width + first..].as_ptr(),
+                        pitch: width,
+                        channels: left.min(vectors * L::N),
+                    };
+                    for run in 0..runs.outer * runs.inner {
+                        let start = run / runs.inner * runs.outer_step + run % runs.inner * runs.inner_step;
+                        let mut done = 0;
+                        while done < runs.len {
+                            let ks = (runs.len - done).min(tile::most_pixels::<L>(vectors).min(if vectors == 2 {
+                                12
+                            } else {
+                                16
+                            }));
+                            let to = gradient[(run * runs.len + done) * width + first..].as_mut_ptr();
+                            // SAFETY: `check` asserted that windows and gradients of all pixels lie in their slices; the
+                            // gradient's block has `ks` rows of `width` numbers here, written from `first` on.
+                            unsafe { for_tile!(ks, vectors, tile_of::<L>(&strip, start + done, to)) };
+                            done += ks;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A strip of output channels.
+struct Strip<'a> {
+    walk: &'a Walk,
+    x: *const f32,
+    dy: *const f32,
+    pitch: usize,
+    channels: usize,
+}
+
+/// Adds `K` rows of the gradient over all pixels.
+///
+/// # Safety
+/// For every pixel of the walk `K` inputs from `offset` on and the strip's channels of `dy` can be read; `K` rows of the
+/// strip's lanes can be written at `to`.
+#[inline(always)]
+unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(strip: &Strip, offset: usize, to: *mut f32) {
+    let walk = strip.walk;
+    let full = strip.channels == V * L::N;
+    let mut acc = [[L::splat(0.0); V]; K];
+    for image in 0..walk.n {
+        for row in 0..walk.rows {
+            // SAFETY: the caller's promise, for the pixels of this row.
+            unsafe {
+                let mut x = strip.x.add(offset + walk.input[0] + image * walk.input[1] + row * walk.input[2]);
+                let mut dy = strip.dy.add(walk.output[0] + image * walk.output[1] + row * walk.output[2]);
+                for _ in 0..walk.columns {
+                    let mut d = [L::splat(0.0); V];
+                    for (v, d) in d.iter_mut().enumerate() {
+                        let from = dy.add(v * L::N);
+                        *d = if full { L::load(from) } else { L::load_first(from, lanes_of::<L>(strip.channels, v)) };
+                    }
+                    for (k, acc) in acc.iter_mut().enumerate() {
+                        let x = L::splat(*x.add(k));
+                        for v in 0..V {
+                            acc[v] = x.mul_add(d[v], acc[v]);
+                        }
+                    }
+                    x = x.wrapping_add(walk.input[3]);
+                    dy = dy.wrapping_add(walk.output[3]);
+                }
+            }
+        }
+    }
+    for (k, acc) in acc.iter().enumerate() {
+        for (v, value) in acc.iter().enumerate() {
+            // SAFETY: the caller promises `K` rows of the strip's lanes.
+            unsafe {
+                let to = to.add(k * strip.pitch + v * L::N);
+                L::load(to).add(*value).store(to);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Every pass on every instruction set against plain loops in f64, on ordinary and odd shapes.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::Isa;
+use crate::random::{Draws, Stream};
+
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    n: usize,
+    size: [usize; 2],
+    inputs: usize,
+    outputs: usize,
+    groups: usize,
+    window: Window,
+}
+
+impl Shape {
+    fn output_size(&self) -> [usize; 2] {
+        std::array::from_fn(|axis| {
+            let padded = self.size[axis] + self.window.padding[axis] + self.window.padding[axis + 2];
+            let reach = (self.window.kernel[axis] - 1) * self.window.dilation[axis] + 1;
+            if padded < reach { 0 } else { (padded - reach) / self.window.stride[axis] + 1 }
+        })
+    }
+
+    /// The geometry, with an output border to see that it is left alone.
+    fn conv(&self) -> Conv2d {
+        let [height, width] = self.output_size();
+        Conv2d {
+            input: View::bordered(self.size[0], self.size[1], self.inputs, self.window.padding),
+            output: View::bordered(height, width, self.outputs, [1, 0, 0, 2]),
+            window: self.window,
+            groups: self.groups,
+        }
+    }
+}
+
+fn filled(view: &View, n: usize, draws: &mut Draws) -> Vec<f32> {
+    let mut values = vec![0.0; view.len(n)];
+    for row in view.rows(n) {
+        values[row].iter_mut().for_each(|v| *v = draws.range(-1.0, 1.0) as f32);
+    }
+    values
+}
+
+/// Calls `visit(y index, x index, kernel index)` for every product of the definition.
+fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
+    let (conv, [height, width]) = (shape.conv(), shape.output_size());
+    let (gi, go) = (conv.group_inputs(), conv.group_outputs());
+    let [kh, kw] = shape.window.kernel;
+    for image in 0..shape.n {
+        for (oy, ox, o) in (0..height)
+            .flat_map(|y| (0..width).map(move |x| (y, x)))
+            .flat_map(|(y, x)| (0..shape.outputs).map(move |o| (y, x, o)))
+        {
+            for (i, j, c) in
+                (0..kh).flat_map(|i| (0..kw).map(move |j| (i, j))).flat_map(|(i, j)| (0..gi).map(move |c| (i, j, c)))
+            {
+                let y =
+                    (oy * shape.window.stride[0] + i * shape.window.dilation[0]).checked_sub(shape.window.padding[0]);
+                let x =
+                    (ox * shape.window.stride[1] + j * shape.window.dilation[1]).checked_sub(shape.window.padding[1]);
+                let (Some(y), Some(x)) = (y, x) else { continue };
+                if y < shape.size[0] && x < shape.size[1] {
+                    let input = conv.input.at(image, y, x) + o / go * gi + c;
+                    visit(conv.output.at(image, oy, ox) + o, input, ((o * kh + i) * kw + j) * gi + c);
+                }
+            }
+        }
+    }
+}
+
+fn assert_close(what: &str, shape: &Shape, isa: Isa, found: &[f32], expected: &[f64]) {
+    let scale = expected.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
+    for (index, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (f64::from(*f) - e).abs() <= 2e-6 * scale,
+            "{what} of {shape:?} on {}: [{index}] is {f}, not {e}",
+            isa.name()
+        );
+    }
+}
+
+fn check(shape: Shape) {
+    let conv = shape.conv();
+    let mut draws = Stream::new(1, 2, 3, 4).draws();
+    let x = filled(&conv.input, shape.n, &mut draws);
+    let dy = filled(&conv.output, shape.n, &mut draws);
+    let kernel: Vec<f32> = (0..conv.kernel_len()).map(|_| draws.range(-1.0, 1.0) as f32).collect();
+    let bias: Vec<f32> = (0..shape.outputs).map(|_| draws.range(-1.0, 1.0) as f32).collect();
+    let (mut y_true, mut dx_true, mut dk_true) = (vec![0f64; dy.len()], vec![0f64; x.len()], vec![0f64; kernel.len()]);
+    for (index, row) in conv.output.rows(shape.n).flatten().enumerate() {
+        y_true[row] = f64::from(bias[index % shape.outputs]);
+    }
+    products(&shape, |at_y, at_x, at_k| {
+        let [xv, dv, kv] = [x[at_x], dy[at_y], kernel[at_k]].map(f64::from);
+        y_true[at_y] += xv * kv;
+        dx_true[at_x] += dv * kv;
+        dk_true[at_k] += dv * xv;
+    });
+    let relu_true: Vec<f64> = y_true.iter().map(|y| y.max(0.0)).collect();
+    for isa in Isa::available() {
+        let mut packed = vec![0.0; packed_len(&conv)];
+        pack(&conv, &kernel, &mut packed);
+        let mut y = vec![0.0; dy.len()];
+        forward(isa, &conv, shape.n, &x, &packed, Some(&bias), false, &mut y);
+        assert_close("forward", &shape, isa, &y, &y_true);
+        forward(isa, &conv, shape.n, &x, &packed, Some(&bias), true, &mut y);
+        assert_close("forward with relu", &shape, isa, &y, &relu_true);
+        let mut transposed = vec![0.0; packed_transposed_len(&conv)];
+        pack_transposed(&conv, &kernel, &mut transposed);
+        let mut dx = vec![0.0; x.len()];
+        input_gradient(isa, &conv, shape.n, &dy, &transposed, &mut dx);
+        assert_close("input gradient", &shape, isa, &dx, &dx_true);
+        let mut gradient = vec![0.0; packed_len(&conv)];
+        kernel_gradient(isa, &conv, shape.n, &x, &dy, &mut gradient);
+        let mut dk = vec![0.0; kernel.len()];
+        unpack(&conv, &gradient, &mut dk);
+        assert_close("kernel gradient", &shape, isa, &dk, &dk_true);
+    }
+}
+
+fn square(kernel: usize, stride: usize, padding: usize) -> Window {
+    Window { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 4], dilation: [1; 2] }
+}
+
+#[test]
+fn ordinary_layers_agree_with_plain_loops() {
+    for (size, inputs, outputs, window) in [
+        (15, 3, 32, square(3, 1, 0)),
+        (10, 32, 64, square(3, 1, 0)),
+        (8, 16, 16, square(3, 1, 1)),
+        (8, 16, 32, square(3, 2, 1)),
+        (9, 33, 17, square(1, 2, 0)),
+        (12, 1, 6, square(5, 1, 2)),
+    ] {
+        check(Shape { n: 3, size: [size, size], inputs, outputs, groups: 1, window });
+    }
+}
+
+#[test]
+fn dense_layers_are_convolutions_of_single_pixels() {
+    for (n, features, units) in [(1, 1, 1), (8, 100, 64), (3, 17, 10), (33, 7, 33)] {
+        check(Shape { n, size: [1, 1], inputs: features, outputs: units, groups: 1, window: square(1, 1, 0) });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn odd_shapes_agree_with_plain_loops(
+        n in 1usize..4,
+        size in [1usize..9, 1usize..9],
+        (groups, per_in, per_out) in prop_oneof![
+            (Just(1usize), 1usize..20, 1usize..40),
+            (2usize..4, 1usize..4, 1usize..4),
+            (2usize..19, Just(1usize), Just(1usize)),
+        ],
+        kernel in [1usize..4, 1usize..4],
+        stride in [1usize..5, 1usize..5],
+        padding in [0usize..3, 0usize..3, 0usize..3, 0usize..3],
+        dilation in [1usize..3, 1usize..3],
+    ) {
+        let window = Window { kernel, stride, padding, dilation };
+        let shape = Shape { n, size, inputs: groups * per_in, outputs: groups * per_out, groups, window };
+        prop_assume!(shape.output_size().iter().all(|s| *s > 0));
+        check(shape);
+    }
+}

@@ -1,0 +1,109 @@
+//! The register tile that all dense arithmetic is made of: `P` pixels by `V` vectors of output channels.
+//!
+//! `acc[p][v] += x[p][k] * w[k][v]` for k in runs that are contiguous in the input (a row of a convolution's window) and
+//! in the packed weights. With 12 or more accumulators and at most one load a multiply-add a tile runs at the
+//! processor's peak; what separates tiles is how well they divide the work, so [`best`] chooses by the count of pixels.
+
+use crate::lanes::Lanes;
+
+/// Input numbers that belong to one output pixel: `outer` times `inner` runs of `len`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runs {
+    pub outer: usize,
+    pub outer_step: usize,
+    pub inner: usize,
+    pub inner_step: usize,
+    pub len: usize,
+}
+
+/// Most pixels of a tile with one vector and with two vectors of channels, by the registers of the instruction set.
+pub(crate) fn most_pixels<L: Lanes>(vectors: usize) -> usize {
+    match (L::N, vectors) {
+        (16, 1) => 16,
+        (16, _) => 14,
+        (_, 1) => 12,
+        (_, _) => 6,
+    }
+}
+
+/// The number of pixels a tile that covers `total` with the least work; a tile costs its pixels and one more for its
+/// beginning and end.
+pub(crate) fn best<L: Lanes>(total: usize, vectors: usize) -> usize {
+    let cost = |p: usize| total.div_ceil(p) * (2 * p + 1);
+    (1..=most_pixels::<L>(vectors)).filter(|&p| p <= total).min_by_key(|&p| (cost(p), usize::MAX - p)).unwrap_or(1)
+}
+
+/// The products of one tile, added to `acc`. Weights are `[k][pitch]`, of which `V * N` are read.
+///
+/// # Safety
+/// For every pixel the runs, and for the weights all `k` rows of `V * N` numbers, can be read.
+#[inline(always)]
+pub(crate) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    pixels: &[*const f32; P],
+    runs: &Runs,
+    mut weights: *const f32,
+    pitch: usize,
+) {
+    for outer in 0..runs.outer {
+        for inner in 0..runs.inner {
+            let start = outer * runs.outer_step + inner * runs.inner_step;
+            for k in start..start + runs.len {
+                // SAFETY: the caller promises that runs and weights can be read.
+                unsafe {
+                    let mut w = [L::splat(0.0); V];
+                    for (v, w) in w.iter_mut().enumerate() {
+                        *w = L::load(weights.add(v * L::N));
+                    }
+                    for p in 0..P {
+                        let x = L::splat(*pixels[p].add(k));
+                        for v in 0..V {
+                            acc[p][v] = x.mul_add(w[v], acc[p][v]);
+                        }
+                    }
+                    weights = weights.add(pitch);
+                }
+            }
+        }
+    }
+}
+
+/// Calls `$function::<L, P, V>(arguments)` for run-time counts of pixels and vectors.
+macro_rules! for_tile {
+    ($pixels:expr, $vectors:expr, $function:ident::<$lanes:ident>($($argument:expr),*)) => {
+        match ($pixels, $vectors) {
+            (1, 1) => $function::<$lanes, 1, 1>($($argument),*),
+            (2, 1) => $function::<$lanes, 2, 1>($($argument),*),
+            (3, 1) => $function::<$lanes, 3, 1>($($argument),*),
+            (4, 1) => $function::<$lanes, 4, 1>($($argument),*),
+            (5, 1) => $function::<$lanes, 5, 1>($($argument),*),
+            (6, 1) => $function::<$lanes, 6, 1>($($argument),*),
+            (7, 1) => $function::<$lanes, 7, 1>($($argument),*),
+            (8, 1) => $function::<$lanes, 8, 1>($($argument),*),
+            (9, 1) => $function::<$lanes, 9, 1>($($argument),*),
+            (10, 1) => $function::<$lanes, 10, 1>($($argument),*),
+            (11, 1) => $function::<$lanes, 11, 1>($($argument),*),
+            (12, 1) => $function::<$lanes, 12, 1>($($argument),*),
+            (13, 1) => $function::<$lanes, 13, 1>($($argument),*),
+            (14, 1) => $function::<$lanes, 14, 1>($($argument),*),
+            (15, 1) => $function::<$lanes, 15, 1>($($argument),*),
+            (16, 1) => $function::<$lanes, 16, 1>($($argument),*),
+            (1, 2) => $function::<$lanes, 1, 2>($($argument),*),
+            (2, 2) => $function::<$lanes, 2, 2>($($argument),*),
+            (3, 2) => $function::<$lanes, 3, 2>($($argument),*),
+            (4, 2) => $function::<$lanes, 4, 2>($($argument),*),
+            (5, 2) => $function::<$lanes, 5, 2>($($argument),*),
+            (6, 2) => $function::<$lanes, 6, 2>($($argument),*),
+            (7, 2) => $function::<$lanes, 7, 2>($($argument),*),
+            (8, 2) => $function::<$lanes, 8, 2>($($argument),*),
+            (9, 2) => $function::<$lanes, 9, 2>($($argument),*),
+            (10, 2) => $function::<$lanes, 10, 2>($($argument),*),
+            (11, 2) => $function::<$lanes, 11, 2>($($argument),*),
+            (12, 2) => $function::<$lanes, 12, 2>($($argument),*),
+            (13, 2) => $function::<$lanes, 13, 2>($($argument),*),
+            (14, 2) => $function::<$lanes, 14, 2>($($argument),*),
+            other => unreachable!("no tile of {other:?}"),
+        }
+    };
+}
+pub(crate) use for_tile;
