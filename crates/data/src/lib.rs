@@ -1,1 +1,20 @@
-//! data
+//! Data: dataset cards, where the bytes come from, how they are read, and what becomes of them on the way to a batch.
+//!
+//! What comes in: a card and the folders to look in. What goes out: [`Stored`] splits of 8-bit images and labels, checked
+//! and fingerprinted. This crate is the only one that knows OpenCV; it knows no network and no loss.
+
+mod card;
+mod card_section;
+mod card_words;
+mod error;
+mod formats;
+mod places;
+mod stored;
+
+pub use card::{Card, CardField, FieldKind, Layout, Source, Statistics};
+pub use card_section::{CardSection, FIELD_KINDS};
+pub use card_words::{Hex, ImageShape, Named, RelativePath};
+pub use error::{Error, Problem};
+pub use formats::{FORMATS, Format};
+pub use places::{Places, Progress};
+pub use stored::{Images, Pixels, Published, Split, Stored};

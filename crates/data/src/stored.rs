@@ -1,0 +1,140 @@
+//! What was read of a dataset: its splits as pixels and labels, whether they are the published bytes, their fingerprint.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use image::ImageReader;
+
+use crate::Error;
+use crate::error::{Problem, reason};
+
+/// Largest side of an image that is decoded, in pixels.
+const MAX_SIDE: u32 = 1 << 14;
+/// Most memory that decoding one image may take, in bytes.
+const MAX_DECODED: u64 = 1 << 29;
+
+/// A dataset as read.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The card's name.
+    pub name: String,
+    /// The format of the layout that was read: `cifar`, `idx`.
+    pub layout: &'static str,
+    pub published: Published,
+    /// BLAKE3 of what was read, in hexadecimal digits.
+    pub fingerprint: String,
+    /// The names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    pub splits: BTreeMap<String, Split>,
+}
+
+/// Whether the bytes are those that the publisher gives out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// Every file has the card's checksum.
+    Yes,
+    /// A copy that differs.
+    Differs,
+    /// The card has no checksums for what was read.
+    NotChecked,
+}
+
+/// One split of a dataset: images and, for each, its class.
+#[derive(Clone, Debug)]
+pub struct Split {
+    pub images: Images,
+    /// The class of each image, all below the number of classes.
+    pub labels: Vec<u32>,
+    /// Where each image came from, for those that are files of their own.
+    pub files: Option<Vec<PathBuf>>,
+}
+
+/// The images of a split.
+#[derive(Clone, Debug)]
+pub enum Images {
+    /// All in memory, of one shape: `bytes` is `[n, height, width, channels]`.
+    Memory { shape: [usize; 3], bytes: Vec<u8> },
+    /// Files that are decoded when they are wanted.
+    Files { paths: Vec<PathBuf>, channels: usize },
+}
+
+/// One image: `bytes` is `[height, width, channels]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pixels {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    pub bytes: Vec<u8>,
+}
+
+impl Split {
+    /// How many samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Image `index`, decoded where it is a file.
+    pub fn image(&self, index: usize) -> Result<Pixels, Error> {
+        match &self.images {
+            Images::Memory { shape: [height, width, channels], bytes } => {
+                let size = height * width * channels;
+                let bytes = bytes[index * size..(index + 1) * size].to_vec();
+                Ok(Pixels { height: *height, width: *width, channels: *channels, bytes })
+            }
+            Images::Files { paths, channels } => Pixels::read(&paths[index], *channels),
+        }
+    }
+
+    /// The pixels of image `index` where they are in memory: `[height, width, channels]` and the bytes.
+    pub fn in_memory(&self, index: usize) -> Option<([usize; 3], &[u8])> {
+        match &self.images {
+            Images::Memory { shape, bytes } => {
+                let size: usize = shape.iter().product();
+                Some((*shape, &bytes[index * size..(index + 1) * size]))
+            }
+            Images::Files { .. } => None,
+        }
+    }
+}
+
+impl Pixels {
+    /// Reads and decodes an image file as RGB (`channels` 3) or grey (1). It is taken as it is stored: a rotation that a
+    /// camera notes beside the pixels is not applied.
+    pub fn read(path: &Path, channels: usize) -> Result<Pixels, Error> {
+        Pixels::try_read(path, channels)
+            .map_err(|problem| Error::plain(format!("could not read {}: {}", problem.path.display(), problem.why)))
+    }
+
+    pub(crate) fn try_read(path: &Path, channels: usize) -> Result<Pixels, Problem> {
+        let bytes = std::fs::read(path).map_err(|e| Problem::refused(path, &e))?;
+        Pixels::decode(&bytes, channels).map_err(|why| Problem::new(path, why))
+    }
+
+    /// Decodes the bytes of an image file (PNG, JPEG, BMP or WebP, whatever its name), or says why not.
+    pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Pixels, String> {
+        let reader = ImageReader::new(std::io::Cursor::new(bytes));
+        let mut reader = reader.with_guessed_format().map_err(|e| reason(&e))?;
+        if reader.format().is_none() {
+            return Err("this is no image that can be read: PNG, JPEG, BMP or WebP was expected".into());
+        }
+        let mut limits = image::Limits::default();
+        limits.max_image_width = Some(MAX_SIDE);
+        limits.max_image_height = Some(MAX_SIDE);
+        limits.max_alloc = Some(MAX_DECODED);
+        reader.limits(limits);
+        let image = reader.decode().map_err(|e| format!("the image cannot be decoded: {}", lower(&e.to_string())))?;
+        let (height, width) = (image.height() as usize, image.width() as usize);
+        let bytes = if channels == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
+        Ok(Pixels { height, width, channels, bytes })
+    }
+}
+
+fn lower(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
