@@ -1,1 +1,3 @@
-//! evaluator
+//! Judges predictions: metrics with intervals, tables, plots, and runs side by side.
+
+pub mod plots;

@@ -1,0 +1,19 @@
+//! Pictures of a run, as PNG: learning curves, confusion matrix, reliability diagram, a sheet of mistakes.
+//!
+//! Every function gives the bytes of a whole file, for the run directory to write.
+
+mod canvas;
+mod confusion;
+mod curves;
+mod mistakes;
+mod reliability;
+
+pub use confusion::confusion;
+pub use curves::curves;
+pub use mistakes::{Mistake, Pixels, mistakes, most_confident};
+pub use reliability::reliability;
+
+/// Why a picture could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("a plot could not be drawn: {0}")]
+pub struct PlotError(String);
