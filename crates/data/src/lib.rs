@@ -9,6 +9,7 @@ mod card_words;
 mod error;
 mod formats;
 mod places;
+mod steps;
 mod stored;
 
 pub use card::{Card, CardField, FieldKind, Layout, Source, Statistics};
@@ -17,4 +18,5 @@ pub use card_words::{Hex, ImageShape, Named, RelativePath};
 pub use error::{Error, Problem};
 pub use formats::{FORMATS, Format};
 pub use places::{Places, Progress};
+pub use steps::{AUGMENT, Key, Mode, PREPROCESS, Scratch, Steps};
 pub use stored::{Images, Pixels, Published, Split, Stored};

@@ -1,0 +1,147 @@
+//! The two lists of steps of an experiment, and how an image goes through them.
+
+use kernels::random::{Stream, purpose};
+use spec::{Chosen, Fault, Faults, Node, Place, Word, item_names};
+
+use super::{Only, Step, mat, row};
+use crate::{Error, ImageShape, Pixels};
+
+spec::choice! {
+    /// What an image is for.
+    pub enum Mode {
+        /// Training.
+        Train = "train",
+        /// Validation, test, prediction and proof.
+        Evaluate = "evaluate",
+    }
+}
+
+/// What becomes of an image before it is numbers.
+#[derive(Debug)]
+pub struct Steps {
+    steps: Vec<Named>,
+}
+
+/// A step of a list.
+#[derive(Debug)]
+struct Named {
+    step: Box<dyn Step>,
+    kind: String,
+    place: Place,
+    /// What its random numbers are for.
+    purpose: u64,
+    /// None where it is for both.
+    mode: Option<Mode>,
+}
+
+/// What random steps are keyed by.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The run's seed.
+    pub seed: u64,
+    /// Counted from 0.
+    pub epoch: u64,
+    /// The sample's number in its part's splits.
+    pub sample: u32,
+}
+
+/// Buffers that images go through, to be used again.
+#[derive(Debug)]
+pub struct Scratch {
+    here: Pixels,
+    there: Pixels,
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        let empty = Pixels { height: 0, width: 0, channels: 1, bytes: Vec::new() };
+        Scratch { here: empty.clone(), there: empty }
+    }
+}
+
+impl Scratch {
+    /// Puts an image in, to be run through steps.
+    pub fn load(&mut self, [height, width, channels]: [usize; 3], bytes: &[u8]) {
+        resize(&mut self.here, [height, width, channels]);
+        self.here.bytes.copy_from_slice(bytes);
+    }
+
+    /// The image as it is now.
+    pub fn image(&self) -> &Pixels {
+        &self.here
+    }
+}
+
+fn resize(pixels: &mut Pixels, [height, width, channels]: [usize; 3]) {
+    (pixels.height, pixels.width, pixels.channels) = (height, width, channels);
+    pixels.bytes.resize(height * width * channels, 0);
+}
+
+impl Steps {
+    /// The steps of a resolved section `data`; faulty ones are left out.
+    pub fn of(data: &Node) -> Steps {
+        mat::one_thread();
+        let mut steps = Vec::new();
+        for (list, mode) in [("preprocess", None), ("augment", Some(Mode::Train))] {
+            let items = data.find(list).and_then(Node::list).unwrap_or(&[]);
+            for (item, name) in items.iter().zip(item_names(items)).filter(|(item, _)| item.is_sound()) {
+                let chosen: Chosen = Word::read(item);
+                let mode = mode.or_else(|| Only::read(&chosen.parameters).mode);
+                let step = (row(&chosen.kind).read)(&chosen.parameters);
+                let purpose = purpose(&format!("{list}/{name}"));
+                steps.push(Named { step, kind: chosen.kind, place: chosen.place, purpose, mode });
+            }
+        }
+        Steps { steps }
+    }
+
+    /// Whether images stay as they are.
+    pub fn is_empty(&self, mode: Mode) -> bool {
+        self.of_mode(mode).next().is_none()
+    }
+
+    fn of_mode(&self, mode: Mode) -> impl Iterator<Item = &Named> {
+        self.steps.iter().filter(move |step| step.mode.is_none_or(|only| only == mode))
+    }
+
+    /// The shape that images of a shape come to; a step that cannot take what it gets is a fault.
+    pub fn check(&self, mode: Mode, image: ImageShape, faults: &mut Faults) -> Option<ImageShape> {
+        let mut shape = image;
+        for step in self.of_mode(mode) {
+            match step.step.shape(shape) {
+                Ok(after) => shape = after,
+                Err(why) => {
+                    faults.push(Fault::new(step.place, format!("`{}`: {why}", step.kind)));
+                    return None;
+                }
+            }
+        }
+        Some(shape)
+    }
+
+    /// The shape that an image of a shape comes to, or why a step cannot take it.
+    pub fn shape(&self, mode: Mode, image: ImageShape) -> Result<ImageShape, String> {
+        let after = |shape, step: &Named| step.step.shape(shape).map_err(|why| format!("`{}`: {why}", step.kind));
+        self.of_mode(mode).try_fold(image, after)
+    }
+
+    /// Runs the image in `scratch` through the steps; `key` is for the random ones.
+    pub fn run(&self, mode: Mode, scratch: &mut Scratch, key: Key) -> Result<(), Error> {
+        for step in self.of_mode(mode) {
+            let failed = |why: &dyn std::fmt::Display| Error::plain(format!("`{}`: {why}", step.kind));
+            let shape = step.step.shape(ImageShape::of(&scratch.here)).map_err(|why| failed(&why))?;
+            resize(&mut scratch.there, shape.fixed().expect("the shape of an image that is there is known"));
+            let mut draws = Stream::new(key.seed, step.purpose, key.epoch, u64::from(key.sample)).draws();
+            step.step.apply(&scratch.here, &mut scratch.there, &mut draws).map_err(|why| failed(&why))?;
+            std::mem::swap(&mut scratch.here, &mut scratch.there);
+        }
+        Ok(())
+    }
+
+    /// What an image looks like to a network that is evaluated: preprocessed, not augmented.
+    pub fn evaluate(&self, image: Pixels) -> Result<Pixels, Error> {
+        let mut scratch = Scratch { here: image, ..Scratch::default() };
+        self.run(Mode::Evaluate, &mut scratch, Key { seed: 0, epoch: 0, sample: 0 })?;
+        Ok(scratch.here)
+    }
+}
