@@ -64,6 +64,8 @@ pub(crate) trait Lanes: Copy {
     /// `2^self` for whole numbers in -126..=127.
     fn power_of_two(self) -> Self;
     fn greater(self, other: Self) -> Self::Mask;
+    /// Set where this is not a number.
+    fn is_nan(self) -> Self::Mask;
     /// `yes` where the mask is set.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The sum of all, as a tree of halves.

@@ -4,6 +4,7 @@
 //! same slices, filled. Nothing here allocates while it computes or fails; lengths are asserted once, at the safe entry.
 //! This crate knows no graph and no language. Layout everywhere: images `[n, height, width, channels]`.
 
+mod each;
 mod isa;
 mod lanes;
 mod tile;
@@ -11,9 +12,13 @@ mod view;
 
 pub mod buffer;
 pub mod conv2d;
+pub mod input;
+pub mod pool;
 pub mod random;
 
 mod denormals;
+#[cfg(test)]
+mod truth;
 
 pub use denormals::flush_denormals;
 pub use isa::Isa;

@@ -30,7 +30,7 @@ pub(super) fn forward(
                 isa.run(MultiplyAdd { a: &x[at..], b: &kernel[tap * y.len()..], sum: y });
             });
             if relu {
-                y.iter_mut().for_each(|v| *v = v.max(0.0));
+                y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v });
             }
         }
     });

@@ -139,9 +139,10 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
     // SAFETY: the windows of the pixels and the rows of weights can be read.
     unsafe { tile::multiply::<L, P, V>(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch) };
     let zero = L::splat(0.0);
+    // What is not a number stays: `max` gives its second operand.
     for p in 0..P {
         for v in 0..V {
-            let value = if strip.relu { acc[p][v].max(zero) } else { acc[p][v] };
+            let value = if strip.relu { zero.max(acc[p][v]) } else { acc[p][v] };
             let lanes = lanes_of::<L>(strip.channels, v);
             // SAFETY: `channels` numbers of the pixel can be written; a full vector only where they fill it.
             unsafe {

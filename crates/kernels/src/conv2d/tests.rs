@@ -170,3 +170,21 @@ proptest! {
         check(shape);
     }
 }
+
+#[test]
+fn relu_lets_through_what_is_not_a_number() {
+    for (channels, groups) in [(5, 1), (3, 3)] {
+        let window = square(1, 1, 0);
+        let shape = Shape { n: 1, size: [1, 2], inputs: channels, outputs: channels, groups, window };
+        let conv = Conv2d { output: View::plain(1, 2, channels), ..shape.conv() };
+        let mut x = vec![-1.0; 2 * channels];
+        x[0] = f32::NAN;
+        let mut packed = vec![0.0; packed_len(&conv)];
+        pack(&conv, &vec![1.0; conv.kernel_len()], &mut packed);
+        for isa in Isa::available() {
+            let mut y = vec![1.0; 2 * channels];
+            forward(isa, &conv, 1, &x, &packed, None, true, &mut y);
+            assert!(y[0].is_nan() && y[channels..].iter().all(|&y| y == 0.0), "{}: {y:?}", isa.name());
+        }
+    }
+}

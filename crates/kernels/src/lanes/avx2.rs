@@ -130,6 +130,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn is_nan(self) -> __m256 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.0) }
+    }
+
+    #[inline(always)]
     fn select(mask: __m256, yes: Avx2, no: Avx2) -> Avx2 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx2(_mm256_blendv_ps(no.0, yes.0, mask)) }

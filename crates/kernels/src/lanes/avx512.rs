@@ -126,6 +126,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn is_nan(self) -> __mmask16 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0) }
+    }
+
+    #[inline(always)]
     fn select(mask: __mmask16, yes: Avx512, no: Avx512) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_mask_blend_ps(mask, no.0, yes.0)) }

@@ -115,6 +115,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn is_nan(self) -> [bool; 8] {
+        self.0.map(f32::is_nan)
+    }
+
+    #[inline(always)]
     fn select(mask: [bool; 8], yes: Portable, no: Portable) -> Portable {
         Portable(std::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
     }

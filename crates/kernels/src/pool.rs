@@ -1,0 +1,225 @@
+//! Pools: the maximum or the mean of each channel under a sliding window, and their gradients.
+//!
+//! x: images in `input`, y: images in `output`. Padding never wins a maximum and does not count in a mean. Of equal numbers
+//! the first in row order is the maximum and takes the whole gradient; the place is found again from x, so that nothing
+//! is kept. What is not a number is the maximum of its window.
+
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::{Isa, View, Window};
+
+mod average;
+pub use average::{average_pool, average_pool_gradient};
+
+/// A pool's geometry. There is no dilation, and less padding than kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pool {
+    pub input: View,
+    pub output: View,
+    pub window: Window,
+}
+
+impl Pool {
+    fn check(&self, n: usize, x: usize, y: usize) {
+        let window = &self.window;
+        assert_eq!(self.input.channels, self.output.channels);
+        assert_eq!(window.dilation, [1, 1], "a pool has no dilation");
+        assert!(x >= self.input.len(n) && y >= self.output.len(n));
+        for (axis, (size, places)) in
+            [(self.input.height, self.output.height), (self.input.width, self.output.width)].into_iter().enumerate()
+        {
+            assert!(places == 0 || !window.taps(axis, places - 1, size).0.is_empty(), "every window holds a pixel");
+            assert!(window.padding[axis] < window.kernel[axis], "less padding than kernel");
+        }
+    }
+
+    /// Whether windows lie side by side from the first pixel on, so that each pixel is in at most one.
+    fn is_tiling(&self) -> bool {
+        self.window.kernel == self.window.stride && self.window.padding[..2] == [0, 0]
+    }
+
+    /// Calls `visit(first number of the window in x, number of y, taps down, taps right)` for every pixel of y.
+    #[inline(always)]
+    fn each_window(&self, n: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
+        for image in 0..n {
+            for row in 0..self.output.height {
+                let (down, top) = self.window.taps(0, row, self.input.height);
+                let first_row = (top + down.start as isize) as usize;
+                for column in 0..self.output.width {
+                    let (right, left) = self.window.taps(1, column, self.input.width);
+                    let first_column = (left + right.start as isize) as usize;
+                    let from = self.input.at(image, first_row, first_column);
+                    visit(from, self.output.at(image, row, column), down.len(), right.len());
+                }
+            }
+        }
+    }
+}
+
+/// The maximum under each window; the border of `y` is left alone.
+///
+/// # Panics
+/// If a slice is too short for `n` images, or the window does not suit.
+pub fn max_pool(isa: Isa, pool: &Pool, n: usize, x: &[f32], y: &mut [f32]) {
+    pool.check(n, x.len(), y.len());
+    isa.run(MaxPool { pool, n, x, y });
+}
+
+/// `dx` from `dy`, where `x` lies as `dx` does; the border of `dx` is left alone.
+///
+/// # Panics
+/// If a slice is too short for `n` images, or the window does not suit.
+pub fn max_pool_gradient(isa: Isa, pool: &Pool, n: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    pool.check(n, x.len().min(dx.len()), dy.len());
+    clear(pool, n, dx);
+    isa.run(MaxPoolGradient { pool, n, x, dy, dx });
+}
+
+/// Zeros where the gradient is added to, or where no window comes.
+fn clear(pool: &Pool, n: usize, dx: &mut [f32]) {
+    let (input, output, [down, right]) = (&pool.input, &pool.output, pool.window.stride);
+    for (index, row) in input.rows(n).enumerate() {
+        let covered = pool.is_tiling() && index % input.height < output.height * down;
+        let first = if covered { output.width * right * input.channels } else { 0 };
+        dx[row][first..].fill(0.0);
+    }
+}
+
+/// The maximum of a window, at `x`.
+///
+/// # Safety
+/// `count <= N` numbers can be read at each of the `down` by `right` pixels.
+#[inline(always)]
+unsafe fn maximum<L: Lanes>(x: *const f32, steps: [usize; 2], down: usize, right: usize, count: usize) -> L {
+    // SAFETY: the caller's promise.
+    let load = |at: usize| unsafe { load::<L>(x.add(at), count) };
+    let mut largest = load(0);
+    for i in 0..down {
+        for j in 0..right {
+            let next = load(i * steps[0] + j * steps[1]);
+            // What is not a number stays: of `largest` by the mask, of `next` since `max` gives its second operand.
+            largest = L::select(largest.is_nan(), largest, largest.max(next));
+        }
+    }
+    largest
+}
+
+/// # Safety
+/// `count <= N` numbers can be read.
+#[inline(always)]
+unsafe fn load<L: Lanes>(from: *const f32, count: usize) -> L {
+    // SAFETY: the caller's promise.
+    unsafe { if count == L::N { L::load(from) } else { L::load_first(from, count) } }
+}
+
+/// # Safety
+/// `count <= N` numbers can be written.
+#[inline(always)]
+unsafe fn store<L: Lanes>(value: L, to: *mut f32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { if count == L::N { value.store(to) } else { value.store_first(to, count) } }
+}
+
+struct MaxPool<'a> {
+    pool: &'a Pool,
+    n: usize,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl Kernel for MaxPool<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let steps = [self.pool.input.row_pitch, self.pool.input.channels];
+        let channels = self.pool.input.channels;
+        let (x, y) = (self.x.as_ptr(), self.y.as_mut_ptr());
+        self.pool.each_window(self.n, |from, to, down, right| {
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                // SAFETY: all taps lie inside the image and the pixel inside y, whose lengths are asserted.
+                unsafe {
+                    let (from, to) = (x.add(from + channel), y.add(to + channel));
+                    // The usual window, without loops.
+                    let largest = match (down, right) {
+                        (2, 2) => maximum::<L>(from, steps, 2, 2, count),
+                        _ => maximum::<L>(from, steps, down, right, count),
+                    };
+                    store(largest, to, count);
+                }
+            }
+        });
+    }
+}
+
+struct MaxPoolGradient<'a> {
+    pool: &'a Pool,
+    n: usize,
+    x: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for MaxPoolGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let steps = [self.pool.input.row_pitch, self.pool.input.channels];
+        let (channels, tiling) = (self.pool.input.channels, self.pool.is_tiling());
+        let (x, dy, dx) = (self.x.as_ptr(), self.dy.as_ptr(), self.dx.as_mut_ptr());
+        self.pool.each_window(self.n, |at, from, down, right| {
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                // SAFETY: all taps lie inside the image and the pixel inside dy, whose lengths are asserted.
+                unsafe {
+                    let (x, dx) = (x.add(at + channel), dx.add(at + channel));
+                    let dy = load::<L>(dy.add(from + channel), count);
+                    match (tiling, down, right) {
+                        (true, 2, 2) => route::<L, true>(x, dx, dy, steps, 2, 2, count),
+                        (true, ..) => route::<L, true>(x, dx, dy, steps, down, right, count),
+                        (false, ..) => route::<L, false>(x, dx, dy, steps, down, right, count),
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Hands `dy` to the first maximum of a window: written where windows lie side by side (`ONCE`), else added.
+///
+/// # Safety
+/// `count <= N` numbers can be read and written at each of the `down` by `right` pixels.
+#[inline(always)]
+unsafe fn route<L: Lanes, const ONCE: bool>(
+    x: *const f32,
+    dx: *mut f32,
+    dy: L,
+    steps: [usize; 2],
+    down: usize,
+    right: usize,
+    count: usize,
+) {
+    let zero = L::splat(0.0);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let largest = maximum::<L>(x, steps, down, right, count);
+        let mut left = dy;
+        for i in 0..down {
+            for j in 0..right {
+                let at = i * steps[0] + j * steps[1];
+                let smaller = largest.greater(load::<L>(x.add(at), count));
+                let mut value = L::select(smaller, zero, left);
+                left = L::select(smaller, left, zero);
+                if !ONCE {
+                    value = load::<L>(dx.add(at), count).add(value);
+                }
+                store(value, dx.add(at), count);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
