@@ -4,19 +4,30 @@
 //! and fingerprinted. This crate is the only one that knows OpenCV; it knows no network and no loss.
 
 mod card;
+mod card_check;
 mod card_section;
 mod card_words;
+mod cards;
+mod checksum;
+mod dataset_words;
 mod error;
 mod formats;
+mod opencv_threads;
 mod places;
+mod read;
 mod steps;
 mod stored;
 
 pub use card::{Card, CardField, FieldKind, Layout, Source, Statistics};
 pub use card_section::{CardSection, FIELD_KINDS};
 pub use card_words::{Hex, ImageShape, Named, RelativePath};
+pub use cards::Cards;
+pub use dataset_words::DATASET;
 pub use error::{Error, Problem};
 pub use formats::{FORMATS, Format};
 pub use places::{Places, Progress};
+pub use read::{find, read};
 pub use steps::{AUGMENT, Key, Mode, PREPROCESS, Scratch, Steps};
 pub use stored::{Images, Pixels, Published, Split, Stored};
+
+pub(crate) use opencv_threads::single_threaded_opencv;

@@ -1,9 +1,17 @@
 //! A folder a class, an image a file.
 
-use spec::Kind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use crate::card_words::{Named, RelativePath};
-use crate::formats::{Format, samples_unknown};
+use rayon::prelude::*;
+use spec::{Kind, Word};
+
+use crate::card_words::{ImageShape, Named, RelativePath};
+use crate::checksum;
+use crate::error::Problem;
+use crate::formats::{Contents, Format, Reading, gather, samples_unknown};
+use crate::places::Progress;
+use crate::stored::{Images, Pixels, Published, Split};
 
 spec::section! {
     /// A folder for each class, with its images as PNG, JPEG, BMP or WebP.
@@ -26,5 +34,165 @@ pub const FORMAT: Format = Format {
         example: "{format: image_folder, folder: cifar10, splits: {train: train, test: test}}",
     },
     built_in: false,
+    takes: |_, _| Ok(()),
     samples: samples_unknown,
+    read,
 };
+
+/// Images of one shape are kept in memory up to this many bytes; others are decoded when they are wanted.
+const MAX_IN_MEMORY: usize = 1 << 30;
+
+/// The names of the folders in a folder, sorted; hidden ones do not count.
+pub(crate) fn subfolders(folder: &Path) -> std::io::Result<Vec<String>> {
+    Ok(entries(folder)?.into_iter().filter(|(_, is_folder)| *is_folder).map(|(name, _)| name).collect())
+}
+
+/// The class folders of all splits, in the order of their names; `None` where there are none.
+pub(crate) fn class_names<'a>(root: &Path, splits: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
+    let names: BTreeSet<String> = splits.flat_map(|split| subfolders(&root.join(split)).unwrap_or_default()).collect();
+    (!names.is_empty()).then(|| names.into_iter().collect())
+}
+
+/// Names in a folder, sorted, and whether each is a folder; hidden ones, which begin with a dot, do not count.
+fn entries(folder: &Path) -> std::io::Result<Vec<(String, bool)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            found.push((name, entry.path().is_dir()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// One image of a split.
+struct Sample {
+    /// Within the dataset's folder.
+    name: String,
+    path: PathBuf,
+    label: u32,
+}
+
+fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
+    let words = ImageFolderLayout::read(reading.parameters);
+    let shape = reading.card.image();
+    let (mut splits, mut problems, mut hashes) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, folder) in &words.splits.0 {
+        (reading.progress)(Progress::Read { folder: reading.folder, split: name });
+        match read_split(reading.folder, folder, reading.classes, shape) {
+            Ok((split, each)) => {
+                splits.insert(name.clone(), split);
+                hashes.extend(each);
+            }
+            Err(more) => problems.extend(more),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    hashes.sort_by(|a, b| a.0.cmp(&b.0));
+    let fingerprint = checksum::of_files(hashes.iter().map(|(name, hash)| (name.as_str(), *hash)));
+    Ok(Contents { splits, published: Published::NotChecked, fingerprint })
+}
+
+type ReadSplit = (Split, Vec<(String, blake3::Hash)>);
+
+fn read_split(
+    root: &Path,
+    folder: &RelativePath,
+    classes: &[String],
+    shape: ImageShape,
+) -> Result<ReadSplit, Vec<Problem>> {
+    let (samples, problems) = list(root, folder, classes);
+    let size = shape.fixed().map(|s| s.iter().product::<usize>()).filter(|size| size * samples.len() <= MAX_IN_MEMORY);
+    let done: Vec<Result<(Pixels, blake3::Hash), Problem>> = samples
+        .par_iter()
+        .map(|sample| {
+            let bytes = std::fs::read(&sample.path).map_err(|e| Problem::refused(&sample.path, &e))?;
+            let decoded = Pixels::decode(&bytes, shape.channels).and_then(|pixels| fits(pixels, shape));
+            let mut pixels = decoded.map_err(|why| Problem::new(&sample.path, why))?;
+            if size.is_none() {
+                pixels.bytes = Vec::new();
+            }
+            Ok((pixels, blake3::hash(&bytes)))
+        })
+        .collect();
+    let done = match (gather(done), problems.is_empty()) {
+        (Ok(done), true) => done,
+        (done, _) => return Err(problems.into_iter().chain(done.err().unwrap_or_default()).collect()),
+    };
+    let labels = samples.iter().map(|s| s.label).collect();
+    let paths: Vec<PathBuf> = samples.iter().map(|s| s.path.clone()).collect();
+    let images = match (shape.fixed(), size) {
+        (Some(shape), Some(size)) => {
+            let mut bytes = Vec::with_capacity(size * samples.len());
+            done.iter().for_each(|(pixels, _)| bytes.extend_from_slice(&pixels.bytes));
+            Images::Memory { shape, bytes }
+        }
+        _ => Images::Files { paths: paths.clone(), channels: shape.channels },
+    };
+    let hashes = samples.into_iter().zip(done).map(|(sample, (_, hash))| (sample.name, hash)).collect();
+    Ok((Split { images, labels, files: Some(paths) }, hashes))
+}
+
+/// The images of a split, by class and name, and what is wrong with their folders.
+fn list(root: &Path, folder: &RelativePath, classes: &[String]) -> (Vec<Sample>, Vec<Problem>) {
+    let split = root.join(folder.as_path());
+    let found = match entries(&split) {
+        Ok(found) => found,
+        Err(error) => return (Vec::new(), vec![Problem::refused(&split, &error)]),
+    };
+    if found.is_empty() {
+        let why = "the folder is empty; it should have a folder for each class";
+        return (Vec::new(), vec![Problem::new(split, why)]);
+    }
+    let (mut samples, mut problems) = (Vec::new(), Vec::new());
+    for (name, is_folder) in &found {
+        if !is_folder {
+            problems.push(Problem::new(split.join(name), "a file stands among the folders of the classes"));
+        } else if !classes.contains(name) {
+            problems.push(Problem::new(split.join(name), "no class of the card has the name of this folder"));
+        }
+    }
+    for (label, class) in classes.iter().enumerate() {
+        let class_folder = split.join(class);
+        if !found.iter().any(|(name, is_folder)| name == class && *is_folder) {
+            problems.push(Problem::new(class_folder, "the folder of this class is missing"));
+            continue;
+        }
+        let files = match entries(&class_folder) {
+            Ok(files) => files,
+            Err(error) => {
+                problems.push(Problem::refused(&class_folder, &error));
+                continue;
+            }
+        };
+        if files.is_empty() {
+            problems.push(Problem::new(&class_folder, "the folder of this class is empty"));
+        }
+        for (name, is_folder) in files {
+            let path = class_folder.join(&name);
+            if is_folder {
+                problems.push(Problem::new(path, "a folder stands among the images of a class"));
+            } else {
+                let name = format!("{}/{class}/{name}", folder.0);
+                samples.push(Sample { name, path, label: label as u32 });
+            }
+        }
+    }
+    (samples, problems)
+}
+
+/// The pixels, if they have the card's shape.
+fn fits(pixels: Pixels, shape: ImageShape) -> Result<Pixels, String> {
+    let agrees = |expected: Option<usize>, found| expected.is_none_or(|size| size == found);
+    if agrees(shape.height, pixels.height) && agrees(shape.width, pixels.width) {
+        return Ok(pixels);
+    }
+    let side = |size: Option<usize>| size.map_or_else(|| "any".into(), |s| s.to_string());
+    let (height, width) = (side(shape.height), side(shape.width));
+    let found = format!("the image is {} x {} pixels (height x width)", pixels.height, pixels.width);
+    Err(format!("{found}, but the card says {height} x {width}"))
+}
