@@ -5,6 +5,8 @@
 //! and no clock, knows no language, no layer and no data set, and has no unsafe code.
 
 mod feed;
+mod machine;
+mod plan;
 mod predictions;
 mod program;
 mod threads;

@@ -6,6 +6,8 @@ use graph::reference::{self, Tensor};
 use graph::{Graph, NodeId, Op};
 use kernels::Isa;
 
+use crate::machine::Machine;
+use crate::plan::Plan;
 use crate::{Feed, Input, Threads, Variables};
 
 /// On what and how a program runs.
@@ -52,8 +54,10 @@ pub enum What {
 #[derive(Debug)]
 pub struct Program {
     graph: Graph,
+    settings: Settings,
     guarded: Vec<String>,
-    results: Vec<(String, Vec<f32>)>,
+    /// One for each batch size, the last that ran in front.
+    machines: Vec<Machine>,
 }
 
 impl Program {
@@ -61,9 +65,9 @@ impl Program {
     ///
     /// # Panics
     /// If the graph breaks a rule of [`graph::verify`].
-    pub fn new(graph: &Graph, _settings: &Settings) -> Program {
+    pub fn new(graph: &Graph, settings: &Settings) -> Program {
         graph::verify(graph).unwrap_or_else(|why| panic!("only verified graphs are run: {why}"));
-        Program { graph: graph.clone(), guarded: Vec::new(), results: Vec::new() }
+        Program { graph: graph.clone(), settings: settings.clone(), guarded: Vec::new(), machines: Vec::new() }
     }
 
     /// From now on variables keep their values if one of these outputs is not finite.
@@ -72,7 +76,23 @@ impl Program {
     }
 
     /// Plans and allocates for batches of `batch` samples. A run does this itself where it has not been done.
-    pub fn prepare(&mut self, _batch: usize) {}
+    pub fn prepare(&mut self, batch: usize) {
+        match self.machines.iter().position(|machine| machine.batch() == batch) {
+            Some(found) => self.machines.swap(0, found),
+            None => {
+                let plan = Plan::new(&self.graph, batch, self.settings.keep_all);
+                self.machines.insert(0, Machine::new(plan, self.settings.isa));
+            }
+        }
+    }
+
+    /// What is done for a batch of `batch` samples, as text.
+    pub fn plan(&self, batch: usize) -> String {
+        match self.machines.iter().find(|machine| machine.batch() == batch) {
+            Some(machine) => machine.plan().to_string(),
+            None => Plan::new(&self.graph, batch, self.settings.keep_all).to_string(),
+        }
+    }
 
     /// Computes the outputs and assigns the variables.
     ///
@@ -82,16 +102,14 @@ impl Program {
     /// # Panics
     /// If `variables` or `feed` lack something that the graph reads, or have it in another size.
     pub fn run(&mut self, variables: &mut Variables, feed: &Feed<'_>) -> Result<(), NotFinite> {
-        let values = reference::run(&self.graph, &self.reference_feed(variables, feed));
-        let output = |(name, id): &(String, NodeId)| (name.clone(), to_f32(&values[*id]));
-        self.results = self.graph.outputs().iter().map(output).collect();
+        self.prepare(feed.batch);
+        let machine = &mut self.machines[0];
+        self.settings.threads.install(|| machine.compute(variables, feed));
         let is_bad = |name: &&String| self.output(name).iter().any(|value| !value.is_finite());
         if let Some(output) = self.guarded.iter().find(is_bad) {
             return Err(NotFinite { output: output.clone() });
         }
-        for (path, value) in values.assigned(&self.graph) {
-            variables.set(&path, &to_f32(&value));
-        }
+        self.machines[0].assign(variables);
         Ok(())
     }
 
@@ -100,8 +118,8 @@ impl Program {
     /// # Panics
     /// If the graph has no such output, or if nothing has run yet.
     pub fn output(&self, name: &str) -> &[f32] {
-        let found = self.results.iter().find(|(known, _)| known == name);
-        &found.unwrap_or_else(|| panic!("no run has computed an output {name:?}")).1
+        let found = self.machines.first().and_then(|machine| machine.result(name));
+        found.unwrap_or_else(|| panic!("no run has computed an output {name:?}"))
     }
 
     /// Computes every node and names the first whose value is not finite. Changes no variable.

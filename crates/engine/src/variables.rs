@@ -52,6 +52,21 @@ impl Variables {
         self.entries[index].data.copy_from_slice(data);
     }
 
+    /// Whether `path` stands at this place.
+    pub(crate) fn is_at(&self, place: usize, path: &str) -> bool {
+        self.entries.get(place).is_some_and(|entry| entry.path == path)
+    }
+
+    /// The array at a place.
+    pub(crate) fn at(&self, place: usize) -> &Buffer {
+        &self.entries[place].data
+    }
+
+    /// The array at a place; it keeps its length.
+    pub(crate) fn at_mut(&mut self, place: usize) -> &mut Buffer {
+        &mut self.entries[place].data
+    }
+
     /// Path, dims and array of each, in the order of creation.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize], &[f32])> {
         self.entries.iter().map(|entry| (entry.path.as_str(), entry.dims.as_slice(), &entry.data[..]))

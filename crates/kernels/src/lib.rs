@@ -5,16 +5,23 @@
 //! This crate knows no graph and no language. Layout everywhere: images `[n, height, width, channels]`.
 
 mod each;
+mod exponential;
 mod isa;
 mod lanes;
 mod tile;
 mod view;
 
+pub mod activation;
+pub mod arithmetic;
+pub mod batch_norm;
 pub mod buffer;
 pub mod conv2d;
+pub mod dropout;
 pub mod input;
+pub mod loss;
 pub mod pool;
 pub mod random;
+pub mod softmax;
 
 mod denormals;
 #[cfg(test)]

@@ -1,0 +1,117 @@
+//! Element-wise chains, block by block.
+
+use kernels::Isa;
+use kernels::activation::{activate, activation_gradient};
+use kernels::arithmetic::{self, binary};
+use kernels::buffer::Buffer;
+
+use super::{Whole, step};
+use crate::plan::{Argument, CELLS, Chain, Link, LinkWork};
+
+/// Numbers that go through all links before the next: registers of this length fit the first-level cache.
+const BLOCK: usize = 512;
+
+/// Numbers that one task goes through; longer chains are halved until they are no longer than this.
+const TASK: usize = 32 * BLOCK;
+
+/// A chain with its results, while it runs.
+#[derive(Debug)]
+pub(crate) struct ChainTask {
+    chain: Chain,
+    stores: Vec<Buffer>,
+}
+
+/// A part of a chain's results: cells that are not used are empty.
+type Stores<'a> = [&'a mut [f32]; CELLS];
+
+impl ChainTask {
+    pub fn new(chain: &Chain) -> ChainTask {
+        ChainTask { chain: chain.clone(), stores: chain.stores.iter().map(|_| Buffer::default()).collect() }
+    }
+
+    /// Takes the results' memory out of the values, so that other chains can run at the same time.
+    pub fn take_stores(&mut self, values: &mut [Buffer]) {
+        self.swap(values);
+    }
+
+    /// Puts it back.
+    pub fn give_stores(&mut self, values: &mut [Buffer]) {
+        self.swap(values);
+    }
+
+    fn swap(&mut self, values: &mut [Buffer]) {
+        for (store, value) in self.stores.iter_mut().zip(&self.chain.stores) {
+            std::mem::swap(store, &mut values[*value]);
+        }
+    }
+
+    pub fn run(&mut self, isa: Isa, whole: &Whole<'_>) {
+        let mut stores = Stores::default();
+        for (cell, store) in stores.iter_mut().zip(&mut self.stores) {
+            *cell = &mut store[..];
+        }
+        run_part(isa, &self.chain, whole, 0, self.chain.len, stores);
+    }
+}
+
+/// Numbers `start..start + len` of the chain; `stores` are cut to them.
+fn run_part(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize, stores: Stores<'_>) {
+    if len <= TASK {
+        return run_blocks(isa, chain, whole, start, len, stores);
+    }
+    let half = len.div_ceil(2).next_multiple_of(BLOCK);
+    let (mut first, mut second) = (Stores::default(), Stores::default());
+    for ((first, second), store) in first.iter_mut().zip(&mut second).zip(stores).filter(|(_, s)| !s.is_empty()) {
+        (*first, *second) = store.split_at_mut(half);
+    }
+    rayon::join(
+        || run_part(isa, chain, whole, start, half, first),
+        || run_part(isa, chain, whole, start + half, len - half, second),
+    );
+}
+
+fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize, mut stores: Stores<'_>) {
+    let mut registers = [[0.0f32; BLOCK]; CELLS];
+    for block in (0..len).step_by(BLOCK) {
+        let n = BLOCK.min(len - block);
+        let mut cells: [&mut [f32]; 2 * CELLS] = Default::default();
+        for (cell, store) in cells.iter_mut().zip(&mut stores).filter(|(_, store)| !store.is_empty()) {
+            *cell = &mut store[block..block + n];
+        }
+        for (cell, register) in cells[CELLS..].iter_mut().zip(&mut registers) {
+            *cell = &mut register[..n];
+        }
+        for link in &chain.links {
+            // What is written is taken out, so that the other cells can be read meanwhile.
+            let written = std::mem::take(&mut cells[link.to]);
+            run_link(isa, link, whole, start + block, &cells, written);
+            cells[link.to] = written;
+        }
+    }
+}
+
+fn run_link(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &[&mut [f32]], y: &mut [f32]) {
+    let n = y.len();
+    let argument = |argument: Argument| match argument {
+        Argument::Cell(cell) => arithmetic::Operand::Slice(&*cells[cell]),
+        Argument::Slice(fixed) => arithmetic::Operand::Slice(&whole.get(fixed)[at..at + n]),
+        Argument::Number(fixed) => arithmetic::Operand::Scalar(whole.number(fixed)),
+    };
+    let (a, b) = (argument(link.a), argument(link.b));
+    let slice = |operand| match operand {
+        arithmetic::Operand::Slice(slice) => slice,
+        arithmetic::Operand::Scalar(_) => unreachable!("only two-sided arithmetic takes a number"),
+    };
+    match link.work {
+        LinkWork::Binary(op) => binary(isa, step::binary_op(op), a, b, y),
+        LinkWork::Scale(by) => {
+            arithmetic::binary(isa, arithmetic::Binary::Multiply, a, arithmetic::Operand::Scalar(by), y)
+        }
+        LinkWork::Offset(by) => arithmetic::binary(isa, arithmetic::Binary::Add, a, arithmetic::Operand::Scalar(by), y),
+        LinkWork::SquareRoot => arithmetic::square_root(isa, slice(a), y),
+        LinkWork::Activate(activation) => activate(isa, step::activation_of(activation), slice(a), y),
+        LinkWork::ActivateGradient(activation) => {
+            activation_gradient(isa, step::activation_of(activation), slice(a), slice(b), y)
+        }
+    }
+}

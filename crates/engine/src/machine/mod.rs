@@ -1,0 +1,228 @@
+//! A plan with its memory, running.
+//!
+//! Everything is allocated here when the machine is made; a run only fills it. Each task owns what it writes: a group
+//! its slots and sums, a chain its results, so that threads share nothing but what they read.
+
+mod chain;
+mod group;
+mod samples;
+mod single;
+mod step;
+mod sums;
+
+use kernels::buffer::Buffer;
+use kernels::{Isa, conv2d};
+use rayon::prelude::*;
+
+use crate::plan::{Fixed, Operand, Pack, Pass, Plan};
+use crate::{Feed, Input, Variables};
+
+use chain::ChainTask;
+use group::{Context, Group};
+use sums::SumTask;
+
+/// A plan and its memory.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    isa: Isa,
+    plan: Plan,
+    values: Vec<Buffer>,
+    packs: Vec<PackTask>,
+    groups: Vec<Group>,
+    /// For each stage and pass the chains with their results.
+    chains: Vec<Vec<Vec<ChainTask>>>,
+    sums: Vec<SumTask>,
+    results: Vec<Vec<f32>>,
+    /// Where the program's variables stood at the last run.
+    places: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct PackTask {
+    pack: Pack,
+    packed: Buffer,
+}
+
+/// Values of the whole batch, to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    variables: &'a Variables,
+    places: &'a [usize],
+    values: &'a [Buffer],
+}
+
+impl<'a> Whole<'a> {
+    /// The numbers of a value.
+    pub fn get(&self, fixed: Fixed) -> &'a [f32] {
+        match fixed {
+            Fixed::Variable(index) => self.variables.at(self.places[index]),
+            Fixed::Value(number) => &self.values[number],
+        }
+    }
+
+    /// The first number of a value.
+    pub fn number(&self, fixed: Fixed) -> f32 {
+        self.get(fixed)[0]
+    }
+}
+
+impl Machine {
+    /// All memory for a plan.
+    pub fn new(plan: Plan, isa: Isa) -> Machine {
+        let mut values: Vec<Buffer> = plan.values.lens.iter().map(|len| Buffer::zeros(*len)).collect();
+        for (number, value) in &plan.values.constants {
+            values[*number].fill(*value);
+        }
+        let task = |pack: &Pack| PackTask {
+            pack: pack.clone(),
+            packed: Buffer::zeros(match pack.transposed {
+                true => conv2d::packed_transposed_len(&pack.conv),
+                false => conv2d::packed_len(&pack.conv),
+            }),
+        };
+        let packs = plan.packs.iter().map(task).collect();
+        let chains_of = |pass: &Pass| match pass {
+            Pass::Singles(_) => Vec::new(),
+            Pass::Chains(chains) => chains.iter().map(ChainTask::new).collect(),
+        };
+        let chains = plan.stages.iter().map(|stage| stage.passes.iter().map(chains_of).collect()).collect();
+        let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone())).collect();
+        let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
+        let results = plan.outputs.iter().map(|output| vec![0.0; output.len]).collect();
+        let places = vec![usize::MAX; plan.values.variables.len()];
+        Machine { isa, plan, values, packs, groups, chains, sums, results, places }
+    }
+
+    /// The number of samples that this is for.
+    pub fn batch(&self) -> usize {
+        self.plan.batch
+    }
+
+    /// What is run.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Computes everything up to the results; variables stay as they are.
+    pub fn compute(&mut self, variables: &Variables, feed: &Feed<'_>) {
+        self.find_variables(variables);
+        self.take_inputs(feed);
+        for stage in 0..self.plan.stages.len() {
+            self.run_passes(stage, variables);
+            self.run_packs(stage, variables);
+            self.run_steps(stage, variables, feed);
+            self.close_sums(stage);
+        }
+        self.gather_results(variables, feed);
+    }
+
+    /// What the output `name` was at the last run.
+    pub fn result(&self, name: &str) -> Option<&[f32]> {
+        self.plan.outputs.iter().position(|output| output.name == name).map(|index| &self.results[index][..])
+    }
+
+    /// Gives the variables their new values.
+    pub fn assign(&mut self, variables: &mut Variables) {
+        let Machine { plan, values, places, .. } = self;
+        for one in plan.assignments.iter().filter(|one| !one.swap) {
+            variables.at_mut(places[one.variable]).copy_from_slice(&values[one.value]);
+        }
+        for one in plan.assignments.iter().filter(|one| one.swap) {
+            std::mem::swap(variables.at_mut(places[one.variable]), &mut values[one.value]);
+        }
+    }
+
+    fn find_variables(&mut self, variables: &Variables) {
+        for ((path, len), place) in self.plan.values.variables.iter().zip(&mut self.places) {
+            if !variables.is_at(*place, path) {
+                *place = variables.index_of(path).unwrap_or_else(|| panic!("there is no variable {path:?}"));
+            }
+            assert_eq!(variables.at(*place).len(), *len, "the variable {path:?} has the size that the graph says");
+        }
+    }
+
+    fn take_inputs(&mut self, feed: &Feed<'_>) {
+        assert_eq!(feed.batch, self.plan.batch, "a machine runs batches of one size");
+        for (number, name) in &self.plan.values.inputs {
+            let Input::F32(input) = feed.input(name) else { panic!("the input {name:?} is of numbers") };
+            self.values[*number].copy_from_slice(input);
+        }
+    }
+
+    fn run_passes(&mut self, stage: usize, variables: &Variables) {
+        for (index, pass) in self.plan.stages[stage].passes.iter().enumerate() {
+            match pass {
+                Pass::Singles(singles) => {
+                    for one in singles {
+                        let mut written = std::mem::take(&mut self.values[one.write]);
+                        let whole = Whole { variables, places: &self.places, values: &self.values };
+                        single::run(self.isa, one, &whole, self.plan.batch, &mut written);
+                        self.values[one.write] = written;
+                    }
+                }
+                Pass::Chains(_) => {
+                    let tasks = &mut self.chains[stage][index];
+                    tasks.iter_mut().for_each(|task| task.take_stores(&mut self.values));
+                    let whole = Whole { variables, places: &self.places, values: &self.values };
+                    tasks.par_iter_mut().with_max_len(1).for_each(|task| task.run(self.isa, &whole));
+                    tasks.iter_mut().for_each(|task| task.give_stores(&mut self.values));
+                }
+            }
+        }
+    }
+
+    fn run_packs(&mut self, stage: usize, variables: &Variables) {
+        let whole = Whole { variables, places: &self.places, values: &self.values };
+        let tasks = self.packs.par_iter_mut().with_max_len(1).filter(|task| task.pack.stage == stage);
+        tasks.for_each(|PackTask { pack, packed }| match pack.transposed {
+            true => conv2d::pack_transposed(&pack.conv, whole.get(pack.source), packed),
+            false => conv2d::pack(&pack.conv, whole.get(pack.source), packed),
+        });
+    }
+
+    fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>) {
+        let Machine { isa, plan, values, packs, groups, places, .. } = self;
+        if plan.stages[stage].steps.is_empty() {
+            return;
+        }
+        let whole = Whole { variables, places, values };
+        let context = Context { isa: *isa, plan, stage, whole, packs, feed };
+        groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context));
+    }
+
+    fn close_sums(&mut self, stage: usize) {
+        let Machine { plan, values, groups, sums, .. } = self;
+        let here = |task: &SumTask| task.stage() == stage;
+        sums.iter_mut().filter(|task| here(task)).for_each(|task| task.take_result(values));
+        sums.par_iter_mut().with_max_len(1).filter(|task| here(task)).for_each(|task| task.close(plan, groups));
+        sums.iter_mut().filter(|task| here(task)).for_each(|task| task.give_result(values));
+    }
+
+    fn gather_results(&mut self, variables: &Variables, feed: &Feed<'_>) {
+        let whole = Whole { variables, places: &self.places, values: &self.values };
+        for (output, result) in self.plan.outputs.iter().zip(&mut self.results) {
+            match &output.from {
+                Operand::Fixed(fixed) => result.copy_from_slice(whole.get(*fixed)),
+                Operand::Input { name, .. } => copy_input(feed.input(&self.plan.names[*name]), result),
+                Operand::Slot { slot, view } => {
+                    let mut rest = &mut result[..];
+                    for group in &self.groups {
+                        for row in view.rows(group.len()) {
+                            let (row_of_result, behind) = rest.split_at_mut(row.len());
+                            row_of_result.copy_from_slice(&group.slot(*slot)[row]);
+                            rest = behind;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn copy_input(input: Input<'_>, to: &mut [f32]) {
+    match input {
+        Input::F32(values) => to.copy_from_slice(values),
+        Input::U8(values) => to.iter_mut().zip(values).for_each(|(to, value)| *to = f32::from(*value)),
+        Input::Index(values) => to.iter_mut().zip(values).for_each(|(to, value)| *to = *value as f32),
+    }
+}

@@ -1,0 +1,251 @@
+//! From nodes to steps: which kernel computes a node, on what geometry.
+
+use graph::ops::{Binary, Unary, Window};
+use graph::{Graph, NodeId, Op};
+use kernels::conv2d::Conv2d;
+use kernels::pool::Pool;
+
+use super::fuse::{Epilogue, Fusions};
+use super::layout::Layout;
+use super::order::{Order, Role};
+use super::slots::{Slots, Touch};
+use super::step::{Operand, Step, Work};
+use super::{Pack, Sum, SumKind, Values};
+
+/// A node that becomes a step, and the stage that it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    pub node: NodeId,
+    pub stage: usize,
+}
+
+/// What is known of a graph before its steps are made, and what they add.
+pub(crate) struct Builder<'a> {
+    pub graph: &'a Graph,
+    pub order: &'a Order,
+    pub layout: &'a Layout,
+    pub fusions: &'a Fusions,
+    pub values: &'a mut Values,
+    pub names: Vec<String>,
+    pub packs: Vec<Pack>,
+    pub sums: Vec<Sum>,
+}
+
+/// The nodes that become steps, in the order of their running.
+pub(crate) fn planned(graph: &Graph, order: &Order, layout: &Layout, fusions: &Fusions) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for id in graph.ids().filter(|id| order.needed[id.0 as usize]) {
+        let stage = order.stage[id.0 as usize];
+        let is_step = match order.role[id.0 as usize] {
+            Role::Each => !layout.is_alias(id) && !fusions.is_absorbed(id),
+            Role::Sum => true,
+            Role::Leaf => layout.is_copied_input(graph, id),
+            Role::Whole => false,
+        };
+        if is_step {
+            planned.push(Planned { node: id, stage });
+        }
+    }
+    planned.sort_by_key(|planned| planned.stage); // stable: nodes keep their order
+    planned
+}
+
+impl Builder<'_> {
+    /// What the steps do to memory.
+    pub fn touches(&self, planned: &[Planned]) -> Vec<Touch> {
+        planned.iter().map(|planned| self.touch(planned)).collect()
+    }
+
+    fn touch(&self, planned: &Planned) -> Touch {
+        let id = planned.node;
+        let result = self.result(id);
+        let is_sum = self.order.role[id.0 as usize] == Role::Sum;
+        let root = |id: &NodeId| self.layout.root(*id);
+        let batched = |id: &&NodeId| self.graph.shape(**id).batch;
+        let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().filter(batched).map(root).collect();
+        let mut in_place: Vec<NodeId> = in_place(&self.graph.node(id).op)
+            .iter()
+            .filter_map(|index| self.graph.node(id).inputs.get(*index))
+            .filter(batched)
+            .map(root)
+            .collect();
+        in_place.retain(|operand| reads.iter().filter(|read| *read == operand).count() == 1);
+        let write = (!is_sum).then(|| (self.layout.root(result), *self.layout.view(result)));
+        Touch { stage: planned.stage, reads, write, in_place }
+    }
+
+    /// The node whose value a step stores.
+    fn result(&self, id: NodeId) -> NodeId {
+        self.fusions.epilogue(id).map_or(id, |epilogue| epilogue.result)
+    }
+
+    pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Step {
+        let id = planned.node;
+        let node = self.graph.node(id);
+        let work = self.work(id);
+        let reads = match &node.op {
+            Op::Input { name } => {
+                vec![Operand::Input { name: self.name(name), view: super::layout::view(&node.shape, [0; 4]) }]
+            }
+            // Kernels and biases of products are read packed.
+            Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
+                vec![self.operand(node.inputs[0], slots)]
+            }
+            _ => node.inputs.iter().map(|input| self.operand(*input, slots)).collect(),
+        };
+        let result = self.result(id);
+        let slot = slots.of(self.layout.root(result)).filter(|_| self.order.role[id.0 as usize] != Role::Sum);
+        Step { node: result, work, reads, write: slot.map(|slot| (slot, *self.layout.view(result))) }
+    }
+
+    /// Where a value is read.
+    pub fn operand(&mut self, id: NodeId, slots: &Slots) -> Operand {
+        if !self.graph.shape(id).batch {
+            return Operand::Fixed(self.values.fixed(self.graph, id));
+        }
+        let (root, view) = (self.layout.root(id), *self.layout.view(id));
+        match (slots.of(root), &self.graph.node(root).op) {
+            (Some(slot), _) => Operand::Slot { slot, view },
+            (None, Op::Input { name }) => Operand::Input { name: self.name(name), view },
+            (None, op) => unreachable!("{} has no place", op.name()),
+        }
+    }
+
+    fn name(&mut self, name: &str) -> usize {
+        match self.names.iter().position(|known| known == name) {
+            Some(index) => index,
+            None => {
+                self.names.push(name.to_string());
+                self.names.len() - 1
+            }
+        }
+    }
+
+    fn work(&mut self, id: NodeId) -> Work {
+        let graph = self.graph;
+        let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
+        let view = |id: NodeId| *self.layout.view(id);
+        let window = |window: &Window| kernels::Window {
+            kernel: window.kernel,
+            stride: window.stride,
+            padding: window.padding,
+            dilation: window.dilation,
+        };
+        let convolution = |x: NodeId, y: NodeId, w: &Window, groups: usize| Conv2d {
+            input: view(x),
+            output: view(y),
+            window: window(w),
+            groups,
+        };
+        let pool = |x: NodeId, y: NodeId, w: &Window| Pool { input: view(x), output: view(y), window: window(w) };
+        let features = |id: NodeId| graph.shape(id).channels();
+        match op {
+            Op::Input { .. } | Op::Reshape { .. } => Work::Copy,
+            Op::Conv2d { window, groups } => {
+                let epilogue = self.fusions.epilogue(id).expect("every product has one");
+                let conv = convolution(inputs[0], epilogue.result, window, *groups);
+                self.convolve(conv, inputs[1], epilogue)
+            }
+            Op::Dense => {
+                let epilogue = self.fusions.epilogue(id).expect("every product has one");
+                self.convolve(Conv2d::dense(features(inputs[0]), features(id)), inputs[1], epilogue)
+            }
+            Op::Conv2dInputGradient { window, groups, .. } => {
+                let conv = convolution(id, inputs[0], window, *groups);
+                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
+            }
+            Op::DenseInputGradient => {
+                let conv = Conv2d::dense(features(id), features(inputs[0]));
+                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
+            }
+            Op::Conv2dKernelGradient { window, groups } => {
+                let conv = convolution(inputs[0], inputs[1], window, *groups);
+                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
+            }
+            Op::DenseKernelGradient => {
+                let conv = Conv2d::dense(features(inputs[0]), features(inputs[1]));
+                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
+            }
+            Op::AddBias => Work::AddBias,
+            Op::SumToChannels => Work::SumToChannels { sum: self.sum(id, SumKind::Plain) },
+            Op::SumOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Plain) },
+            Op::MeanOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Mean) },
+            Op::BatchStatistics => {
+                let positions = view(inputs[0]).height * view(inputs[0]).width;
+                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions }) }
+            }
+            Op::BatchNormSums { epsilon } => {
+                Work::BatchNormSums { epsilon: *epsilon, sum: self.sum(id, SumKind::Plain) }
+            }
+            Op::MaxPool2d { window } => Work::MaxPool(pool(inputs[0], id, window)),
+            Op::MaxPool2dGradient { window } => Work::MaxPoolGradient(pool(id, inputs[1], window)),
+            Op::AveragePool2d { window } => Work::AveragePool(pool(inputs[0], id, window)),
+            Op::AveragePool2dGradient { window, .. } => Work::AveragePoolGradient(pool(id, inputs[0], window)),
+            Op::PadChannels { .. } | Op::TakeChannels { .. } => Work::ChangeChannels,
+            Op::Activate(activation) => Work::Activate(*activation),
+            Op::ActivateGradient(activation) => Work::ActivateGradient(*activation),
+            Op::Softmax => Work::Softmax,
+            Op::SoftmaxGradient => Work::SoftmaxGradient,
+            Op::Dropout { rate, stream } => Work::Dropout { rate: *rate, stream: *stream },
+            Op::BatchNorm { epsilon } => Work::BatchNorm { epsilon: *epsilon },
+            Op::BatchNormInputGradient { epsilon } => Work::BatchNormInputGradient { epsilon: *epsilon },
+            &Op::CrossEntropy { label_smoothing, from_logits } => Work::CrossEntropy { label_smoothing, from_logits },
+            &Op::CrossEntropyGradient { label_smoothing, from_logits } => {
+                Work::CrossEntropyGradient { label_smoothing, from_logits }
+            }
+            Op::SquaredError => Work::SquaredError,
+            Op::SquaredErrorGradient => Work::SquaredErrorGradient,
+            Op::SpreadOverBatch { mean } => Work::Spread { mean: *mean },
+            Op::Normalize { scale, shift } => Work::Normalize { scale: scale.clone(), shift: shift.clone() },
+            Op::NormalizePerImage => Work::NormalizePerImage,
+            Op::Binary(binary) => Work::Binary(*binary),
+            Op::Unary(Unary::Scale { by }) => Work::Scale { by: *by as f32 },
+            Op::Unary(Unary::Offset { by }) => Work::Offset { by: *by as f32 },
+            Op::Unary(Unary::Sqrt) => Work::SquareRoot,
+            Op::Variable { .. }
+            | Op::Constant { .. }
+            | Op::RunningMean { .. }
+            | Op::RunningVariance { .. }
+            | Op::StackRows
+            | Op::TakeRow { .. }
+            | Op::SumOfSquares => unreachable!("{} does not belong to samples", op.name()),
+        }
+    }
+
+    fn convolve(&mut self, conv: Conv2d, kernel: NodeId, epilogue: Epilogue) -> Work {
+        let packed = self.pack(kernel, conv, false);
+        let bias = epilogue.bias.map(|bias| self.values.fixed(self.graph, bias));
+        Work::Convolve { conv, packed, bias, relu: epilogue.relu }
+    }
+
+    /// The number of a kernel in the order of the tiles.
+    fn pack(&mut self, kernel: NodeId, conv: Conv2d, transposed: bool) -> usize {
+        let source = self.values.fixed(self.graph, kernel);
+        let stage = self.order.ready[kernel.0 as usize];
+        let same = |pack: &Pack| {
+            let channels = |conv: &Conv2d| (conv.input.channels, conv.groups);
+            pack.source == source && pack.transposed == transposed && channels(&pack.conv) == channels(&conv)
+        };
+        self.packs.iter().position(same).unwrap_or_else(|| {
+            self.packs.push(Pack { source, conv, transposed, stage });
+            self.packs.len() - 1
+        })
+    }
+
+    fn sum(&mut self, node: NodeId, kind: SumKind) -> usize {
+        let write = self.values.number(self.graph, node);
+        self.sums.push(Sum { node, kind, stage: self.order.stage[node.0 as usize], write });
+        self.sums.len() - 1
+    }
+}
+
+/// Operands that a node's result may overwrite, best first.
+fn in_place(op: &Op) -> &'static [usize] {
+    match op {
+        Op::Activate(_) | Op::Unary(_) | Op::AddBias | Op::Dropout { .. } => &[0],
+        Op::Binary(Binary::Add | Binary::Multiply) => &[0, 1],
+        Op::Binary(_) => &[0],
+        Op::ActivateGradient(_) => &[1],
+        _ => &[],
+    }
+}

@@ -1,0 +1,237 @@
+//! A graph planned for a batch: stages of passes over the whole batch and of steps over shards, and all memory.
+//!
+//! The batch is cut into shards of samples, which are dealt to groups. A group is one unit of work: one thread runs its
+//! shards in order and adds what is summed over the batch to the group's own sums; after that the groups' sums are added
+//! in order. How many groups there are follows from the batch and the sums' size alone, so threads never show in the
+//! bits.
+
+mod build;
+mod fuse;
+mod layout;
+mod order;
+mod show;
+mod slots;
+mod step;
+mod values;
+mod whole;
+
+use std::ops::Range;
+
+use graph::{Graph, NodeId, Op};
+use kernels::View;
+use kernels::conv2d::{Conv2d, packed_len};
+
+pub(crate) use slots::Slot;
+pub(crate) use step::{Fixed, Operand, Step, Work};
+pub(crate) use values::Values;
+pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
+
+use fuse::Fusions;
+use layout::Layout;
+use order::Order;
+use slots::Slots;
+
+/// Samples of a shard: their values stay in the second-level cache while they go through a segment.
+const SHARD: usize = 8;
+
+/// Most groups; more would keep more threads busy and cost as many more buffers of sums.
+const MOST_GROUPS: usize = 8;
+
+/// Most numbers in the sums of all groups together, 512 MiB; at least two groups there are all the same.
+const MOST_SUMMED: usize = 1 << 27;
+
+/// A graph planned for a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub batch: usize,
+    /// The samples of each group.
+    pub groups: Vec<Range<usize>>,
+    pub stages: Vec<Stage>,
+    pub slots: Vec<Slot>,
+    pub packs: Vec<Pack>,
+    pub sums: Vec<Sum>,
+    pub values: Values,
+    /// Names of inputs of samples.
+    pub names: Vec<String>,
+    pub outputs: Vec<Output>,
+    pub assignments: Vec<Assignment>,
+}
+
+/// What runs between two cuts of the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    pub passes: Vec<Pass>,
+    /// What every shard goes through.
+    pub steps: Vec<Step>,
+    /// Numbers of the sums that are closed at its end.
+    pub sums: Vec<usize>,
+}
+
+/// A kernel brought into the order in which the tiles read it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pack {
+    pub source: Fixed,
+    pub conv: Conv2d,
+    pub transposed: bool,
+    /// The stage before whose steps it is made.
+    pub stage: usize,
+}
+
+/// A sum over the batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum {
+    pub node: NodeId,
+    pub kind: SumKind,
+    pub stage: usize,
+    /// The value that it becomes.
+    pub write: usize,
+}
+
+/// What is kept while summing, and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SumKind {
+    /// A packed kernel's gradient in f32.
+    Kernel(Conv2d),
+    /// As many f64 as the value has numbers.
+    Plain,
+    /// The same, divided by the batch.
+    Mean,
+    /// Mean and variance of every shard, whose images have so many positions.
+    Statistics { positions: usize },
+}
+
+/// A named result.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub name: String,
+    pub len: usize,
+    pub from: Operand,
+}
+
+/// A variable's new value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assignment {
+    pub variable: usize,
+    /// The number of the value.
+    pub value: usize,
+    /// Whether the two may change places, since nobody else needs the value.
+    pub swap: bool,
+}
+
+impl Plan {
+    /// Plans `graph`; with `keep_all` no node disappears in another and no two values share memory.
+    pub fn new(graph: &Graph, batch: usize, keep_all: bool) -> Plan {
+        let order = Order::new(graph);
+        let layout = Layout::new(graph, &order);
+        let fusions = Fusions::new(graph, &order, keep_all);
+        let mut values = Values::new(graph);
+        let mut builder = build::Builder {
+            graph,
+            order: &order,
+            layout: &layout,
+            fusions: &fusions,
+            values: &mut values,
+            names: Vec::new(),
+            packs: Vec::new(),
+            sums: Vec::new(),
+        };
+        let planned = build::planned(graph, &order, &layout, &fusions);
+        let outputs = graph.outputs().iter().map(|(_, id)| layout.root(*id)).collect::<Vec<_>>();
+        let slots = Slots::new(graph.nodes().len(), &builder.touches(&planned), &outputs, !keep_all);
+        let mut stages: Vec<Stage> =
+            (0..order.n_stages).map(|_| Stage { passes: Vec::new(), steps: Vec::new(), sums: Vec::new() }).collect();
+        for planned in &planned {
+            let step = builder.step(planned, &slots);
+            stages[planned.stage].steps.push(step);
+        }
+        let output = |(name, id): &(String, NodeId)| Output {
+            name: name.clone(),
+            len: graph.shape(*id).len(batch),
+            from: builder.operand(*id, &slots),
+        };
+        let outputs = graph.outputs().iter().map(output).collect();
+        let (names, packs, sums) = (builder.names, builder.packs, builder.sums);
+        for (number, stage) in stages.iter_mut().enumerate() {
+            stage.passes = whole::passes(graph, &order, number, &mut values);
+            stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
+        }
+        let assignments = assignments(graph, &mut values, &mut stages[0].passes);
+        let groups = groups(batch, sums.iter().map(|sum| sum.len(&values, SHARD)).sum());
+        Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, assignments }
+    }
+
+    /// The shards of a group, as samples counted from its first.
+    pub fn shards(samples: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        let len = samples.len();
+        (0..len).step_by(SHARD).map(move |start| start..len.min(start + SHARD))
+    }
+
+    /// Samples of a shard.
+    pub const fn shard(&self) -> usize {
+        SHARD
+    }
+
+    /// Numbers of a sample in a slot times the samples that it holds.
+    pub fn slot_len(slot: &Slot, samples: &Range<usize>) -> usize {
+        slot.pitch * if slot.kept { samples.len() } else { samples.len().min(SHARD) }
+    }
+}
+
+impl Sum {
+    /// Numbers that a group of `samples` keeps for it.
+    pub fn len(&self, values: &Values, samples: usize) -> usize {
+        let numbers = values.lens[self.write];
+        match self.kind {
+            SumKind::Kernel(conv) => packed_len(&conv),
+            SumKind::Plain | SumKind::Mean => numbers,
+            SumKind::Statistics { .. } => samples.div_ceil(SHARD) * numbers,
+        }
+    }
+}
+
+/// The layout of an operand of samples.
+impl Operand {
+    pub fn view(&self) -> &View {
+        match self {
+            Operand::Slot { view, .. } | Operand::Input { view, .. } => view,
+            Operand::Fixed(_) => panic!("a value of the whole batch has no samples"),
+        }
+    }
+}
+
+/// Variables and their new values. All assignments happen together, so a variable's value is copied at the beginning
+/// where another one takes it.
+fn assignments(graph: &Graph, values: &mut Values, first_passes: &mut Vec<Pass>) -> Vec<Assignment> {
+    let mut assignments: Vec<Assignment> = Vec::new();
+    for &(variable, value) in graph.assignments() {
+        let Fixed::Variable(index) = values.fixed(graph, variable) else {
+            unreachable!("{:?} is no variable", graph.node(variable).op)
+        };
+        let number = match values.fixed(graph, value) {
+            Fixed::Value(number) => number,
+            Fixed::Variable(_) => {
+                let op = Op::Reshape { dims: graph.shape(value).dims.clone() };
+                let reads = vec![values.fixed(graph, value)];
+                let write = values.copy(graph.shape(value).sample_len());
+                first_passes.push(Pass::Singles(vec![Single { op, reads, write }]));
+                write
+            }
+        };
+        assignments.push(Assignment { variable: index, value: number, swap: true });
+    }
+    let mut users = vec![0; values.lens.len()];
+    assignments.iter().for_each(|assignment| users[assignment.value] += 1);
+    for assignment in &mut assignments {
+        let is_constant = values.constants.iter().any(|(number, _)| *number == assignment.value);
+        assignment.swap = users[assignment.value] == 1 && !is_constant;
+    }
+    assignments
+}
+
+/// Whole shards dealt to groups as evenly as they go.
+fn groups(batch: usize, summed: usize) -> Vec<Range<usize>> {
+    let shards = batch.div_ceil(SHARD);
+    let count = shards.min(MOST_GROUPS).min((MOST_SUMMED / summed.max(1)).max(2));
+    let start = |group: usize| (group * shards / count * SHARD).min(batch);
+    (0..count).map(|group| start(group)..start(group + 1)).collect()
+}

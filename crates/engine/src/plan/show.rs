@@ -1,0 +1,132 @@
+//! A plan as text: stages, passes, steps with their places, and what memory they take.
+
+use std::fmt;
+
+use super::{Argument, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (batch, groups) = (self.batch, self.groups.len());
+        writeln!(f, "batch {batch} in {groups} groups of shards of {}", super::SHARD.min(batch))?;
+        for (number, stage) in self.stages.iter().enumerate() {
+            writeln!(f, "stage {number}")?;
+            for pass in &stage.passes {
+                show_pass(f, pass)?;
+            }
+            for (index, pack) in self.packs.iter().enumerate().filter(|(_, pack)| pack.stage == number) {
+                let how = if pack.transposed { "pack_transposed" } else { "pack" };
+                writeln!(f, "  p{index} = {how}({})", pack.source)?;
+            }
+            for step in &stage.steps {
+                writeln!(f, "  each shard: {step}")?;
+            }
+            for sum in stage.sums.iter().map(|index| &self.sums[*index]) {
+                writeln!(f, "  {sum}")?;
+            }
+        }
+        for output in &self.outputs {
+            writeln!(f, "output {} = {}", output.name, output.from)?;
+        }
+        for assignment in &self.assignments {
+            let (path, _) = &self.values.variables[assignment.variable];
+            writeln!(f, "assign {path} = v{}", assignment.value)?;
+        }
+        self.show_memory(f)
+    }
+}
+
+impl Plan {
+    fn show_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |numbers: usize| numbers as f64 * 4.0 / 1024.0 / 1024.0;
+        let of_groups = |kept: bool| -> usize {
+            let slots = self.slots.iter().filter(|slot| slot.kept == kept);
+            slots.map(|slot| self.groups.iter().map(|group| Plan::slot_len(slot, group)).sum::<usize>()).sum()
+        };
+        let sums: usize = self.groups.iter().flat_map(|g| self.sums.iter().map(|s| s.len(&self.values, g.len()))).sum();
+        let whole: usize = self.values.lens.iter().sum();
+        writeln!(
+            f,
+            "memory in MiB: shards {:.1}, kept for the batch {:.1}, sums {:.1}, whole batch {:.1}",
+            bytes(of_groups(false)),
+            bytes(of_groups(true)),
+            bytes(sums),
+            bytes(whole)
+        )
+    }
+}
+
+fn show_pass(f: &mut fmt::Formatter<'_>, pass: &Pass) -> fmt::Result {
+    match pass {
+        Pass::Singles(singles) => {
+            for single in singles {
+                let reads: Vec<String> = single.reads.iter().map(ToString::to_string).collect();
+                writeln!(f, "  v{} = {}({})", single.write, single.op.name(), reads.join(", "))?;
+            }
+        }
+        Pass::Chains(chains) => {
+            for chain in chains {
+                let links: Vec<String> = chain.links.iter().map(ToString::to_string).collect();
+                let stores: Vec<String> = chain.stores.iter().map(|value| format!("v{value}")).collect();
+                writeln!(f, "  {} = chain of {}: {}", stores.join(", "), chain.len, links.join("; "))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{} = {:?}({}, {})", self.to, self.work, self.a, self.b)
+    }
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Argument::Cell(cell) => write!(f, "c{cell}"),
+            Argument::Slice(fixed) | Argument::Number(fixed) => write!(f, "{fixed}"),
+        }
+    }
+}
+
+impl fmt::Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fixed::Variable(index) => write!(f, "w{index}"),
+            Fixed::Value(number) => write!(f, "v{number}"),
+        }
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Operand::Slot { slot, .. } => write!(f, "s{slot}"),
+            Operand::Input { name, .. } => write!(f, "input{name}"),
+            Operand::Fixed(fixed) => fixed.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((slot, view)) = &self.write {
+            let border = if view.is_plain() { "" } else { " bordered" };
+            write!(f, "s{slot}[{}x{}x{}{border}] = ", view.height, view.width, view.channels)?;
+        }
+        let reads: Vec<String> = self.reads.iter().map(ToString::to_string).collect();
+        write!(f, "{}({})  # {}", self.work.name(), reads.join(", "), self.node)
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match self.kind {
+            SumKind::Kernel(_) => "kernel gradient",
+            SumKind::Plain => "sum",
+            SumKind::Mean => "mean",
+            SumKind::Statistics { .. } => "statistics",
+        };
+        write!(f, "v{} = {how} over groups  # {}", self.write, self.node)
+    }
+}

@@ -1,0 +1,148 @@
+//! What a shard of samples goes through: one step a node, or a few nodes at once.
+
+use graph::NodeId;
+use graph::ops::{Activation, Binary};
+use kernels::View;
+use kernels::conv2d::Conv2d;
+use kernels::pool::Pool;
+
+/// A value of the whole batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Fixed {
+    /// The variable of this number.
+    Variable(usize),
+    /// What the plan has computed under this number.
+    Value(usize),
+}
+
+/// Where a step reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// A value of samples.
+    Slot { slot: usize, view: View },
+    /// An input of samples, by the number of its name.
+    Input { name: usize, view: View },
+    /// A value of the whole batch.
+    Fixed(Fixed),
+}
+
+/// A kernel with everything but its data.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    Convolve {
+        conv: Conv2d,
+        packed: usize,
+        bias: Option<Fixed>,
+        relu: bool,
+    },
+    ConvolveBack {
+        conv: Conv2d,
+        packed: usize,
+    },
+    MaxPool(Pool),
+    MaxPoolGradient(Pool),
+    AveragePool(Pool),
+    AveragePoolGradient(Pool),
+    Activate(Activation),
+    ActivateGradient(Activation),
+    Softmax,
+    SoftmaxGradient,
+    AddBias,
+    Binary(Binary),
+    Scale {
+        by: f32,
+    },
+    Offset {
+        by: f32,
+    },
+    SquareRoot,
+    Normalize {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+    },
+    NormalizePerImage,
+    Copy,
+    /// More channels, or fewer.
+    ChangeChannels,
+    Dropout {
+        rate: f32,
+        stream: u64,
+    },
+    BatchNorm {
+        epsilon: f32,
+    },
+    BatchNormInputGradient {
+        epsilon: f32,
+    },
+    CrossEntropy {
+        label_smoothing: f32,
+        from_logits: bool,
+    },
+    CrossEntropyGradient {
+        label_smoothing: f32,
+        from_logits: bool,
+    },
+    SquaredError,
+    SquaredErrorGradient,
+    Spread {
+        mean: bool,
+    },
+    /// Sums over the batch: their parts go to the group's sum of this number.
+    KernelGradient {
+        conv: Conv2d,
+        sum: usize,
+    },
+    SumToChannels {
+        sum: usize,
+    },
+    SumOverBatch {
+        sum: usize,
+    },
+    Statistics {
+        sum: usize,
+    },
+    BatchNormSums {
+        epsilon: f32,
+        sum: usize,
+    },
+}
+
+/// A step of a segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// The node whose value is stored or summed.
+    pub node: NodeId,
+    pub work: Work,
+    pub reads: Vec<Operand>,
+    /// Slot and layout of the result; none for sums.
+    pub write: Option<(usize, View)>,
+}
+
+impl Step {
+    /// Which operand the result overwrites.
+    pub fn in_place(&self) -> Option<usize> {
+        let (to, _) = self.write?;
+        self.reads.iter().position(|read| matches!(read, Operand::Slot { slot, .. } if *slot == to))
+    }
+}
+
+impl Work {
+    /// What the plan's text calls it.
+    pub fn name(&self) -> String {
+        match self {
+            Work::Convolve { packed, bias, relu, .. } => {
+                let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
+                format!("convolve p{packed}{bias}{}", if *relu { ", relu" } else { "" })
+            }
+            Work::ConvolveBack { packed, .. } => format!("input_gradient p{packed}"),
+            Work::KernelGradient { .. } => "add kernel_gradient".to_string(),
+            Work::Binary(binary) => binary.name().to_string(),
+            Work::Activate(activation) => activation.name().to_string(),
+            Work::ActivateGradient(activation) => activation.gradient_name().to_string(),
+            other => {
+                let text = format!("{other:?}");
+                text.split([' ', '(']).next().unwrap_or_default().to_string()
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Values of the whole batch: small ones one after the other, long element-wise ones in chains.
+//!
+//! A chain is what an optimizer does to one parameter: element-wise nodes of one length that read each other. It runs
+//! block by block, each block through all nodes while it stays in the first-level cache, and only what others read is
+//! stored. A stage's passes alternate: what waits for a chain stands in a later pass, and the other way round.
+
+use graph::ops::{Activation, Binary, Unary};
+use graph::{Graph, NodeId, Op};
+
+use super::Values;
+use super::order::{Order, Role};
+use super::step::Fixed;
+
+/// Most values that a chain stores, and most that it holds besides.
+pub(crate) const CELLS: usize = 16;
+
+/// Steps that do not wait for each other's kind.
+#[derive(Clone, Debug)]
+pub(crate) enum Pass {
+    /// One after the other.
+    Singles(Vec<Single>),
+    /// All at once.
+    Chains(Vec<Chain>),
+}
+
+/// A node computed on its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Single {
+    pub op: Op,
+    pub reads: Vec<Fixed>,
+    pub write: usize,
+}
+
+/// Element-wise nodes of one length.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    pub len: usize,
+    pub links: Vec<Link>,
+    /// Values stored, in the order of the first cells.
+    pub stores: Vec<usize>,
+}
+
+/// A node of a chain. Cells below [`CELLS`] are stored, those from there on are registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    pub work: LinkWork,
+    pub a: Argument,
+    pub b: Argument,
+    pub to: usize,
+}
+
+/// What a link computes of its arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LinkWork {
+    Binary(Binary),
+    Scale(f32),
+    Offset(f32),
+    SquareRoot,
+    Activate(Activation),
+    ActivateGradient(Activation),
+}
+
+/// What a link reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Argument {
+    Cell(usize),
+    /// The same place of a value as long as the chain.
+    Slice(Fixed),
+    /// One number for all places.
+    Number(Fixed),
+}
+
+/// The passes of a stage.
+pub(crate) fn passes(graph: &Graph, order: &Order, stage: usize, values: &mut Values) -> Vec<Pass> {
+    let of_stage = |id: &NodeId| order.is(*id, Role::Whole) && order.stage[id.0 as usize] == stage;
+    let nodes: Vec<NodeId> = graph.ids().filter(of_stage).collect();
+    let pass_of = pass_numbers(graph, &nodes);
+    let n_passes = nodes.iter().map(|id| pass_of[id.0 as usize] + 1).max().unwrap_or(0);
+    let mut passes = Vec::new();
+    for pass in 0..n_passes {
+        let members: Vec<NodeId> = nodes.iter().copied().filter(|id| pass_of[id.0 as usize] == pass).collect();
+        if pass % 2 == 0 {
+            passes.push(Pass::Singles(singles(graph, &members, values)));
+            continue;
+        }
+        let mut chains = Vec::new();
+        for members in components(graph, &members) {
+            match Builder::chain(graph, order, &members, values) {
+                Some(chain) => chains.push(chain),
+                None => passes.push(Pass::Singles(singles(graph, &members, values))),
+            }
+        }
+        passes.push(Pass::Chains(chains));
+    }
+    passes.retain(|pass| !matches!(pass, Pass::Singles(list) if list.is_empty()));
+    passes
+}
+
+/// What a node is as a link, where it can be one.
+fn link_work(graph: &Graph, id: NodeId) -> Option<LinkWork> {
+    let node = graph.node(id);
+    if node.shape.sample_len() < 2 {
+        return None;
+    }
+    match node.op {
+        Op::Binary(binary) => Some(LinkWork::Binary(binary)),
+        Op::Unary(Unary::Scale { by }) => Some(LinkWork::Scale(by as f32)),
+        Op::Unary(Unary::Offset { by }) => Some(LinkWork::Offset(by as f32)),
+        Op::Unary(Unary::Sqrt) => Some(LinkWork::SquareRoot),
+        Op::Activate(activation) => Some(LinkWork::Activate(activation)),
+        Op::ActivateGradient(activation) => Some(LinkWork::ActivateGradient(activation)),
+        _ => None,
+    }
+}
+
+/// Even numbers for nodes on their own, odd ones for links.
+fn pass_numbers(graph: &Graph, nodes: &[NodeId]) -> Vec<usize> {
+    let mut pass_of = vec![0; graph.nodes().len()];
+    for &id in nodes {
+        let parity = usize::from(link_work(graph, id).is_some());
+        let after = |input: &NodeId| {
+            let pass = if nodes.contains(input) { pass_of[input.0 as usize] } else { 0 };
+            pass + (pass + parity) % 2
+        };
+        pass_of[id.0 as usize] = graph.node(id).inputs.iter().map(after).max().unwrap_or(0).max(parity);
+    }
+    pass_of
+}
+
+fn singles(graph: &Graph, nodes: &[NodeId], values: &mut Values) -> Vec<Single> {
+    let single = |&node: &NodeId| Single {
+        op: graph.node(node).op.clone(),
+        reads: graph.node(node).inputs.iter().map(|input| values.fixed(graph, *input)).collect(),
+        write: values.number(graph, node),
+    };
+    nodes.iter().map(single).collect()
+}
+
+/// Links that read each other, in order.
+fn components(graph: &Graph, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let mut components: Vec<Vec<NodeId>> = Vec::new();
+    for &id in nodes {
+        let reads = |component: &Vec<NodeId>| component.iter().any(|member| graph.node(id).inputs.contains(member));
+        let mut joined: Vec<NodeId> = components.extract_if(.., |component| reads(component)).flatten().collect();
+        joined.push(id);
+        joined.sort();
+        components.push(joined);
+    }
+    components
+}
+
+/// Cells of the chain being built.
+struct Builder {
+    cell_of: Vec<(NodeId, usize)>,
+    registers: [Option<NodeId>; CELLS],
+}
+
+impl Builder {
+    /// The chain of these nodes, if its values have room.
+    fn chain(graph: &Graph, order: &Order, members: &[NodeId], values: &mut Values) -> Option<Chain> {
+        let mut chain = Chain { len: graph.shape(members[0]).sample_len(), links: Vec::new(), stores: Vec::new() };
+        let mut builder = Builder { cell_of: Vec::new(), registers: [None; CELLS] };
+        for &id in members {
+            let readers: Vec<NodeId> =
+                graph.ids().filter(|r| order.needed[r.0 as usize] && graph.node(*r).inputs.contains(&id)).collect();
+            let is_result = graph.outputs().iter().any(|(_, output)| *output == id)
+                || graph.assignments().iter().any(|(_, value)| *value == id);
+            let to = if is_result || readers.iter().any(|reader| !members.contains(reader)) {
+                chain.stores.push(values.number(graph, id));
+                (chain.stores.len() <= CELLS).then(|| chain.stores.len() - 1)?
+            } else {
+                let free = builder.registers.iter().position(Option::is_none)?;
+                builder.registers[free] = Some(id);
+                CELLS + free
+            };
+            let inputs = &graph.node(id).inputs;
+            let a = builder.argument(graph, inputs[0], values);
+            let b = builder.argument(graph, inputs[inputs.len() - 1], values);
+            let work = link_work(graph, id).expect("chains are made of links");
+            chain.links.push(Link { work, a, b, to });
+            builder.cell_of.push((id, to));
+            let is_done = |held: &NodeId| {
+                let mut readers = members.iter().filter(|member| graph.node(**member).inputs.contains(held));
+                readers.all(|reader| *reader <= id)
+            };
+            for register in &mut builder.registers {
+                *register = register.filter(|held| !is_done(held));
+            }
+        }
+        Some(chain)
+    }
+
+    fn argument(&self, graph: &Graph, id: NodeId, values: &mut Values) -> Argument {
+        if let Some((_, cell)) = self.cell_of.iter().find(|(member, _)| *member == id) {
+            return Argument::Cell(*cell);
+        }
+        let is_number = graph.shape(id).sample_len() == 1 || matches!(graph.node(id).op, Op::Constant { .. });
+        let fixed = values.fixed(graph, id);
+        if is_number { Argument::Number(fixed) } else { Argument::Slice(fixed) }
+    }
+}
