@@ -63,12 +63,15 @@ impl Error {
         Error { source: Some(why), ..Error::plain(message) }
     }
 
-    /// Files of a dataset that are not what they should be.
-    pub(crate) fn broken(dataset: &str, mut problems: Vec<Problem>, what_to_do: &str) -> Error {
+    /// Files of a dataset that are not what they should be; `downloadable` where new ones can be had.
+    pub(crate) fn broken(dataset: &str, mut problems: Vec<Problem>, downloadable: bool) -> Error {
         problems.sort();
-        let files = if problems.len() == 1 { "a file is" } else { "files are" };
-        let message = format!("{dataset} cannot be used: {files} not as they should be; {what_to_do}");
-        let message = if problems.len() == 1 { message.replace("as they should", "as it should") } else { message };
+        let (what, them) = match problems.len() {
+            1 => ("a file is not as it should be".to_string(), "it"),
+            n => (format!("{} files are not as they should be", grouped(n as u64)), "them"),
+        };
+        let or = if downloadable { ", or move the folder away to have it downloaded again" } else { "" };
+        let message = format!("{dataset} cannot be used: {what}; replace {them}{or}");
         Error { problems, ..Error::plain(message) }
     }
 }

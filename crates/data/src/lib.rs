@@ -12,7 +12,6 @@ mod checksum;
 mod dataset_words;
 mod error;
 mod formats;
-mod opencv_threads;
 mod places;
 mod read;
 mod steps;
@@ -29,5 +28,3 @@ pub use places::{Places, Progress};
 pub use read::{find, read};
 pub use steps::{AUGMENT, Key, Mode, PREPROCESS, Scratch, Steps};
 pub use stored::{Images, Pixels, Published, Split, Stored};
-
-pub(crate) use opencv_threads::single_threaded_opencv;

@@ -46,13 +46,8 @@ fn read_layout(
     }
     let parameters = &layout.parameters;
     let mut reading = Reading { card, parameters, folder, classes: &classes, progress };
-    let contents = (layout.format.read)(&mut reading).map_err(|problems| {
-        let what_to_do = match card.sources.is_empty() {
-            true => "replace them",
-            false => "replace them, or move the folder away to have it downloaded again",
-        };
-        Error::broken(&card.name, problems, what_to_do)
-    })?;
+    let contents = (layout.format.read)(&mut reading)
+        .map_err(|problems| Error::broken(&card.name, problems, !card.sources.is_empty()))?;
     // The publisher's bytes are known, and these come in another form.
     let another = card.layouts.iter().any(Layout::has_checksums) && !layout.has_checksums();
     let published = if another { Published::Differs } else { contents.published };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use image::ImageReader;
+use image::{ImageError, ImageReader};
 
 use crate::Error;
 use crate::error::{Problem, reason};
@@ -11,7 +11,7 @@ use crate::error::{Problem, reason};
 /// Largest side of an image that is decoded, in pixels.
 const MAX_SIDE: u32 = 1 << 14;
 /// Most memory that decoding one image may take, in bytes.
-const MAX_DECODED: u64 = 1 << 29;
+const MAX_DECODED: u64 = 1 << 31;
 
 /// A dataset as read.
 #[derive(Clone, Debug)]
@@ -127,7 +127,10 @@ impl Pixels {
         limits.max_image_height = Some(MAX_SIDE);
         limits.max_alloc = Some(MAX_DECODED);
         reader.limits(limits);
-        let image = reader.decode().map_err(|e| format!("the image cannot be decoded: {}", lower(&e.to_string())))?;
+        let image = reader.decode().map_err(|e| match e {
+            ImageError::Limits(_) => format!("the image has more than {MAX_SIDE} rows or columns"),
+            other => format!("the image cannot be decoded: {}", lower(&other.to_string())),
+        })?;
         let (height, width) = (image.height() as usize, image.width() as usize);
         let bytes = if channels == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
         Ok(Pixels { height, width, channels, bytes })

@@ -108,20 +108,24 @@ fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
 type Filled = (Vec<u8>, Vec<u32>, Vec<Published>);
 
 fn read_split(folder: &Path, files: &[RelativePath], record: &Record, sums: &Sums) -> Result<Filled, Vec<Problem>> {
-    let sizes = gather(files.iter().map(|file| n_records(&folder.join(file.as_path()), record)))?;
+    // A file whose size is wrong fills nothing, so that what is wrong with the others is found too.
+    let mut problems = Vec::new();
+    let size = |file: &RelativePath| n_records(&folder.join(file.as_path()), record);
+    let sizes: Vec<usize> =
+        files.iter().map(|file| size(file).map_err(|problem| problems.push(problem)).unwrap_or(0)).collect();
     let n: usize = sizes.iter().sum();
     let image = record.plane * record.channels;
     let (mut images, mut labels) = (vec![0u8; n * image], vec![0u32; n]);
     let (mut images_left, mut labels_left) = (&mut images[..], &mut labels[..]);
     let mut parts = Vec::new();
-    for (file, n) in files.iter().zip(sizes) {
+    for (file, n) in files.iter().zip(sizes).filter(|(_, n)| *n > 0) {
         let (images, images_rest) = images_left.split_at_mut(n * image);
         let (labels, labels_rest) = labels_left.split_at_mut(n);
         (images_left, labels_left) = (images_rest, labels_rest);
         parts.push(Part { name: &file.0, path: folder.join(file.as_path()), images, labels });
     }
     let done: Vec<Result<Published, Problem>> = parts.into_par_iter().map(|part| fill(part, record, sums)).collect();
-    Ok((images, labels, gather(done)?))
+    Ok((images, labels, gather(problems.into_iter().map(Err).chain(done))?))
 }
 
 fn n_records(path: &Path, record: &Record) -> Result<usize, Problem> {
@@ -138,7 +142,7 @@ fn n_records(path: &Path, record: &Record) -> Result<usize, Problem> {
     }
     if length % size != 0 {
         let why = format!(
-            "{} bytes are no whole number of records of {} bytes; after the last whole one {} are left",
+            "{} bytes are no whole number of records of {} bytes: {} left over",
             grouped(length),
             grouped(size),
             grouped(length % size)

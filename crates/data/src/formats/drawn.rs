@@ -14,7 +14,7 @@ use crate::checksum;
 use crate::error::Problem;
 use crate::formats::{Contents, Format, Reading};
 use crate::places::Progress;
-use crate::single_threaded_opencv;
+use crate::steps::mat::one_thread;
 use crate::stored::{Images, Published, Split};
 
 spec::section! {
@@ -106,7 +106,7 @@ fn takes(card: &Card, _: &Node) -> Result<(), String> {
 }
 
 fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
-    single_threaded_opencv();
+    one_thread();
     let mut splits = BTreeMap::new();
     for (name, n) in DrawnLayout::read(reading.parameters).splits.0 {
         (reading.progress)(Progress::Draw { split: &name, n_images: n });

@@ -171,9 +171,9 @@ fn header(bytes: &[u8], sizes: &[usize]) -> Result<(u64, usize), String> {
     };
     let too_short = || format!("{} bytes are too short for the header of an IDX file", bytes.len());
     let expected = MAGIC + 1 + sizes.len() as u32;
+    let what = if sizes.is_empty() { "labels" } else { "images" };
     let magic = word(0).ok_or_else(too_short)?;
     if magic != expected {
-        let what = if sizes.is_empty() { "labels" } else { "images" };
         return Err(format!("the file begins with 0x{magic:08x}, but IDX files of {what} with 0x{expected:08x}"));
     }
     let n = u64::from(word(1).ok_or_else(too_short)?);
@@ -191,9 +191,7 @@ fn header(bytes: &[u8], sizes: &[usize]) -> Result<(u64, usize), String> {
     let expected = n * sizes.iter().product::<usize>() as u64;
     if n == 0 || follow != expected {
         let (n, expected, follow) = (grouped(n), grouped(expected), grouped(follow));
-        return Err(format!(
-            "the header promises {n} values of {expected} bytes together, but {follow} bytes follow it"
-        ));
+        return Err(format!("the header says {n} {what}, {expected} bytes together, but {follow} bytes follow it"));
     }
     Ok((n, header))
 }

@@ -9,7 +9,7 @@ mod color;
 mod crop;
 mod fill;
 mod grayscale;
-mod mat;
+pub(crate) mod mat;
 mod pad;
 mod random_color_jitter;
 mod random_crop;
