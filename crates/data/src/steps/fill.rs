@@ -74,7 +74,8 @@ impl Colour {
     pub fn fits(&self, channels: usize) -> Result<(), String> {
         match self {
             Colour::Values(values) if values.len() != 1 && values.len() != channels => {
-                Err(format!("`fill` has {} values, the image has {channels} channels", values.len()))
+                let channels = if channels == 1 { "1 channel".into() } else { format!("{channels} channels") };
+                Err(format!("`fill` has {} values, the image has {channels}", values.len()))
             }
             Colour::Values(_) | Colour::Mean => Ok(()),
         }

@@ -20,6 +20,8 @@ spec::choice! {
 #[derive(Debug)]
 pub struct Steps {
     steps: Vec<Named>,
+    /// The first step with a fault: how many sound ones stand before it, and in which list.
+    bad: Option<(usize, Option<Mode>)>,
 }
 
 /// A step of a list.
@@ -81,10 +83,18 @@ impl Steps {
     /// The steps of a resolved section `data`; faulty ones are left out.
     pub fn of(data: &Node) -> Steps {
         mat::one_thread();
-        let mut steps = Vec::new();
+        let (mut steps, mut bad) = (Vec::new(), None);
         for (list, mode) in [("preprocess", None), ("augment", Some(Mode::Train))] {
-            let items = data.find(list).and_then(Node::list).unwrap_or(&[]);
-            for (item, name) in items.iter().zip(item_names(items)).filter(|(item, _)| item.is_sound()) {
+            let node = data.find(list);
+            let items = node.and_then(Node::list).unwrap_or(&[]);
+            if items.is_empty() && node.is_some_and(|node| !node.is_sound()) {
+                bad = bad.or(Some((steps.len(), mode)));
+            }
+            for (item, name) in items.iter().zip(item_names(items)) {
+                if !item.is_sound() {
+                    bad = bad.or(Some((steps.len(), mode)));
+                    continue;
+                }
                 let chosen: Chosen = Word::read(item);
                 let mode = mode.or_else(|| Only::read(&chosen.parameters).mode);
                 let step = (row(&chosen.kind).read)(&chosen.parameters);
@@ -92,7 +102,7 @@ impl Steps {
                 steps.push(Named { step, kind: chosen.kind, place: chosen.place, purpose, mode });
             }
         }
-        Steps { steps }
+        Steps { steps, bad }
     }
 
     /// Whether images stay as they are.
@@ -104,10 +114,13 @@ impl Steps {
         self.steps.iter().filter(move |step| step.mode.is_none_or(|only| only == mode))
     }
 
-    /// The shape that images of a shape come to; a step that cannot take what it gets is a fault.
+    /// The shape that images of a shape come to; a step that cannot take what it gets is a fault. None behind a step with
+    /// a fault.
     pub fn check(&self, mode: Mode, image: ImageShape, faults: &mut Faults) -> Option<ImageShape> {
+        let bad = self.bad.filter(|(_, only)| only.is_none_or(|only| only == mode));
+        let end = bad.map_or(self.steps.len(), |(end, _)| end);
         let mut shape = image;
-        for step in self.of_mode(mode) {
+        for step in self.steps[..end].iter().filter(|step| step.mode.is_none_or(|only| only == mode)) {
             match step.step.shape(shape) {
                 Ok(after) => shape = after,
                 Err(why) => {
@@ -116,7 +129,7 @@ impl Steps {
                 }
             }
         }
-        Some(shape)
+        bad.is_none().then_some(shape)
     }
 
     /// The shape that an image of a shape comes to, or why a step cannot take it.

@@ -332,7 +332,7 @@ fn steps_may_be_for_one_mode_only() {
 #[test]
 fn wrong_steps_are_faults_at_their_places() {
     let preprocess = "- center_crop: 40\n  - resize: {size: 28, interpolation: bicubic}\n  - random_flip";
-    let augment = "- random_flip: sideways\n  - mixup: 0.2\n  - cutout: 3\n  - random_crop: {fill: [1, 2]}\n  - random_erasing: {size: 3, fill: edge}";
+    let augment = "- random_crop: {fill: [1, 2]}\n  - random_flip: sideways\n  - mixup: 0.2\n  - cutout: 3\n  - random_erasing: {size: 3, fill: edge}";
     let mut all = Vec::new();
     for (list, text) in [("preprocess", preprocess), ("augment", augment)] {
         let (node, sources, mut faults) = resolved(list, text);

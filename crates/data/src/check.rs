@@ -1,0 +1,167 @@
+//! What must hold between the words of `data`, the cards and the steps, each fault at its place, before any image is read.
+
+use std::sync::Arc;
+
+use spec::{Fault, Faults, Node, Place, Word};
+
+use crate::normalize::{self, Normalize};
+use crate::parts::{Words, validation_is_test};
+use crate::steps::{Mode, Steps};
+use crate::words::Duplicates;
+use crate::{Card, Cards, check_parts};
+
+/// What there is to choose by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// There is no validation part.
+    Absent,
+    /// Samples of its own, or `choose_on_test` allows the test part.
+    Chooses,
+    /// It is the test part, by which nothing may be chosen.
+    IsTest,
+}
+
+/// What the file says of data. Where it has faults, what depends on them is left out, so that the rest of the experiment
+/// can be checked all the same.
+#[derive(Clone)]
+pub struct Checked {
+    /// The dataset, then the fallback where there is one. Empty where the dataset has faults.
+    pub choices: Vec<Choice>,
+    /// What becomes of images.
+    pub steps: Arc<Steps>,
+    /// What becomes of their values.
+    pub normalize: Normalize,
+    /// What there is to choose by.
+    pub validation: Validation,
+    /// Whether the file allows choosing by the test part.
+    pub choose_on_test: bool,
+    /// Decides who is in which part.
+    pub split_seed: u64,
+    /// What is done about images that stand in training and in validation or test.
+    pub duplicates: Duplicates,
+    /// Place of the dataset's name.
+    pub place: Place,
+}
+
+/// One dataset that may be read.
+#[derive(Clone)]
+pub struct Choice {
+    /// Its card.
+    pub card: Card,
+    /// The names of its classes, where they are known.
+    pub classes: Option<Vec<String>>,
+    /// Height, width and channels of what the network trains on; none where a step is at fault.
+    pub train_shape: Option<[usize; 3]>,
+    /// Height, width and channels of what the network is evaluated on; none where a step is at fault.
+    pub evaluation_shape: Option<[usize; 3]>,
+    /// Its parts.
+    pub parts: Words,
+}
+
+/// Checks the resolved section `data`.
+pub fn check(data: &Node, cards: &Cards, faults: &mut Faults) -> Checked {
+    let node = |key: &str| data.find(key).filter(|node| node.is_sound() && !node.is_word("none"));
+    let steps = Arc::new(Steps::of(data));
+    let mut choices = Vec::new();
+    if let Some(dataset) = node("dataset")
+        && let Some(card) = cards.find(dataset, faults)
+    {
+        choices.push(choice(card, data, &steps, faults));
+    }
+    if let Some(fallback) = node("fallback")
+        && let Some(card) = cards.find(fallback, faults)
+        && let Some(first) = choices.first()
+    {
+        choices.extend(fitting(card, first, fallback, data, &steps, faults));
+    }
+    let evaluated = choices.first().and_then(|choice| choice.evaluation_shape);
+    if let Some(normalize) = node("normalize") {
+        normalize::check(normalize, evaluated.map(|[_, _, channels]| channels), faults);
+    }
+    let choose_on_test = node("choose_on_test").is_some_and(bool::read);
+    Checked {
+        validation: validation(data, choices.first(), choose_on_test),
+        steps,
+        normalize: node("normalize").map_or(Normalize::Unit, Normalize::of),
+        choose_on_test,
+        split_seed: node("split_seed").map_or(0, u64::read),
+        duplicates: node("duplicates").map_or(Duplicates::Report, Duplicates::read),
+        place: data.place_of("dataset"),
+        choices,
+    }
+}
+
+impl Checked {
+    /// How many classes the dataset has, where that is known.
+    pub fn n_classes(&self) -> Option<usize> {
+        self.choices.first()?.classes.as_ref().map(Vec::len)
+    }
+}
+
+fn validation(data: &Node, choice: Option<&Choice>, choose_on_test: bool) -> Validation {
+    let absent = data.find("validation").is_none_or(|node| node.is_word("none"));
+    if absent {
+        Validation::Absent
+    } else if choice.is_some_and(|choice| validation_is_test(&choice.parts)) && !choose_on_test {
+        Validation::IsTest
+    } else {
+        Validation::Chooses
+    }
+}
+
+fn choice(card: Card, data: &Node, steps: &Steps, faults: &mut Faults) -> Choice {
+    let mut shape = |mode| shape(&card, data, steps, mode, faults);
+    let (train_shape, evaluation_shape) = (shape(Mode::Train), shape(Mode::Evaluate));
+    let parts = check_parts::check(data, &card, faults);
+    Choice { classes: card.classes().map(<[String]>::to_vec), train_shape, evaluation_shape, parts, card }
+}
+
+/// The shape that images have after the steps of a mode, if every step can take them and one size comes out.
+fn shape(card: &Card, data: &Node, steps: &Steps, mode: Mode, faults: &mut Faults) -> Option<[usize; 3]> {
+    let shape = steps.check(mode, card.image(), faults)?;
+    if shape.fixed().is_none() {
+        let message = format!("the images of `{}` differ in size, and a network takes one size", card.name);
+        let fault = Fault::new(data.place_of("dataset"), message);
+        faults.push(fault.help("bring them to one size, for example `preprocess: [{resize: 224}]`"));
+    }
+    shape.fixed()
+}
+
+/// The fallback, if it can stand in for the dataset. What is wrong with it is one fault at its name.
+fn fitting(
+    card: Card,
+    first: &Choice,
+    fallback: &Node,
+    data: &Node,
+    steps: &Steps,
+    faults: &mut Faults,
+) -> Option<Choice> {
+    let (name, first_name) = (card.name.clone(), first.card.name.clone());
+    let (image, first_image) = (card.image(), first.card.image());
+    let mut alone = Faults::new();
+    let second = choice(card, data, steps, &mut alone);
+    let mut unfit = |why: String| {
+        let message = format!("the fallback `{name}` cannot stand in for `{first_name}`: {why}");
+        let fault = Fault::new(fallback.place, message);
+        faults.push(fault.help("choose a fallback that fits, or take it out"));
+    };
+    let before = (first.train_shape, first.evaluation_shape);
+    let after = (second.train_shape, second.evaluation_shape);
+    let unknown = first.train_shape.is_none() || first.evaluation_shape.is_none();
+    if !unknown && before != after {
+        unfit(format!("its images are {image}, those of `{first_name}` are {first_image}"));
+        return None;
+    }
+    if let (Some(ours), Some(theirs)) = (&first.classes, &second.classes)
+        && ours.len() != theirs.len()
+    {
+        unfit(format!("it has {} classes, not {}", theirs.len(), ours.len()));
+        return None;
+    }
+    let parts = check_parts::unfit(data, &second.card).filter(|_| check_parts::unfit(data, &first.card).is_none());
+    if let Some(why) = parts {
+        unfit(why);
+        return None;
+    }
+    Some(second)
+}
