@@ -1,0 +1,100 @@
+//! Whole training steps: the engine against the reference interpreter, and against itself on other threads.
+
+mod support;
+
+use engine::{Program, Settings};
+use graph::reference;
+use kernels::Isa;
+
+use support::networks::Network;
+use support::{Inputs, difference, settings, variables};
+
+const STEPS: usize = 3;
+
+fn networks() -> [(&'static str, Network); 2] {
+    [("residual", Network::residual()), ("convolutional", Network::convolutional())]
+}
+
+/// Runs a few steps on both sides and compares all that comes out.
+fn check(name: &str, network: &Network, settings: &Settings, batch: usize) {
+    let mut feed = network.feed(batch);
+    let inputs = Inputs::new(&network.graph, &feed);
+    let mut variables = variables(&feed);
+    let mut program = Program::new(&network.graph, settings);
+    program.guard(&["loss", "gradient_norm"]);
+    for step in 0..STEPS {
+        let expected = reference::run(&network.graph, &feed);
+        inputs.run(&mut program, &mut variables).expect("the loss is finite");
+        let here = format!("{name} on {}, batch {batch}, step {step}", settings.isa.name());
+        for output in ["loss", "scores", "gradient_norm"] {
+            let difference = difference(program.output(output), expected.output(&network.graph, output));
+            assert!(difference < 1e-4, "{here}: {output} is {difference:e} off");
+        }
+        let assigned = expected.assigned(&network.graph);
+        for (path, expected) in &assigned {
+            let difference = difference(variables.value(path).expect("is there"), expected);
+            assert!(difference < 1e-4, "{here}: {path} is {difference:e} off");
+        }
+        feed.variables.extend(assigned);
+    }
+}
+
+#[test]
+fn training_follows_the_reference() {
+    for (name, network) in networks() {
+        for isa in Isa::available() {
+            for batch in [1, 3, 8, 9, 33] {
+                check(name, &network, &settings(isa, 2), batch);
+            }
+        }
+    }
+}
+
+#[test]
+fn keeping_every_value_changes_nothing_but_memory() {
+    for (name, network) in networks() {
+        let settings = Settings { keep_all: true, ..settings(Isa::best(), 2) };
+        check(name, &network, &settings, 9);
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    for (name, network) in networks() {
+        for batch in [9, 75] {
+            let feed = network.feed(batch);
+            let inputs = Inputs::new(&network.graph, &feed);
+            let bits = |threads: usize| {
+                let mut variables = variables(&feed);
+                let mut program = Program::new(&network.graph, &settings(Isa::best(), threads));
+                let mut bits = Vec::new();
+                for _ in 0..STEPS {
+                    inputs.run(&mut program, &mut variables).expect("nothing is guarded");
+                    bits.extend(program.output("scores").iter().map(|x| x.to_bits()));
+                }
+                bits.extend(variables.iter().flat_map(|(_, _, data)| data.iter().map(|x| x.to_bits())));
+                bits
+            };
+            let one = bits(1);
+            assert!(one == bits(2) && one == bits(3), "{name}, batch {batch}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_step_changes_no_variable() {
+    let network = Network::residual();
+    let mut feed = network.feed(9);
+    feed.variables.get_mut("same/bias").expect("is there").data[0] = f64::INFINITY;
+    let inputs = Inputs::new(&network.graph, &feed);
+    let mut variables = variables(&feed);
+    let before: Vec<Vec<u32>> =
+        variables.iter().map(|(_, _, data)| data.iter().map(|x| x.to_bits()).collect()).collect();
+    let mut program = Program::new(&network.graph, &settings(Isa::best(), 2));
+    program.guard(&["loss"]);
+    let refused = inputs.run(&mut program, &mut variables).expect_err("infinity is seen");
+    assert_eq!(refused.output, "loss");
+    let after: Vec<Vec<u32>> =
+        variables.iter().map(|(_, _, data)| data.iter().map(|x| x.to_bits()).collect()).collect();
+    assert_eq!(before, after);
+}
