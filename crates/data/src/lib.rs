@@ -12,6 +12,7 @@ mod check;
 mod check_parts;
 mod checksum;
 mod dataset_words;
+mod download;
 mod error;
 mod formats;
 mod normalize;
@@ -20,6 +21,7 @@ mod places;
 mod read;
 mod steps;
 mod stored;
+mod unpack;
 mod words;
 
 pub use card::{Card, CardField, FieldKind, Layout, Source, Statistics};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::card::{Card, Layout};
+use crate::download::download;
 use crate::error::{Error, one_line};
 use crate::formats::Reading;
 use crate::places::{Places, Progress};
@@ -13,7 +14,14 @@ pub fn read(card: &Card, places: &Places, progress: &mut dyn FnMut(Progress)) ->
     if let Some((layout, folder)) = find(card, places) {
         return read_layout(card, layout, &folder, progress);
     }
-    Err(not_here(card, places))
+    let on_disk = card.layouts.iter().find(|l| l.folder.is_some());
+    match on_disk.filter(|_| places.download && !card.sources.is_empty()) {
+        Some(layout) => {
+            let folder = download(card, places, progress)?;
+            read_layout(card, layout, &folder, progress)
+        }
+        None => Err(not_here(card, places)),
+    }
 }
 
 /// The layout that would be read, and its folder, without reading it.

@@ -111,9 +111,8 @@ fn what_is_wrong_with_a_card_is_said() {
         (format!("name: x\n{image}{layout}sources: [{{url: u, sha256: abc}}]\n"), "expected a checksum of 64 digits"),
         (format!("name: x\n{image}layouts: [{{format: drawn, splits: {{a: 1}}}}]\n"), "what is drawn are images"),
         (
-            format!(
-                "name: x\nimage: [any, 8, 1]\nclasses: [a, b]\nlayouts: [{{format: cifar, folder: x, splits: {{a: [b]}}}}]\n"
-            ),
+            "name: x\nimage: [any, 8, 1]\nclasses: [a, b]\nlayouts: [{format: cifar, folder: x, splits: {a: [b]}}]\n"
+                .to_string(),
             "images of this format have one shape",
         ),
     ] {

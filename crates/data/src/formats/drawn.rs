@@ -55,8 +55,11 @@ const SHIFT: i32 = 4;
 /// A corner, in radii of the shape around its centre.
 type Corner = (f64, f64);
 
-/// The classes: outlines that are filled where an odd number of them lies around a point.
-const SHAPES: [(&str, fn() -> Vec<Vec<Corner>>); 10] = [
+/// Outlines that are filled where an odd number of them lies around a point.
+type Outlines = Vec<Vec<Corner>>;
+
+/// The classes.
+const SHAPES: [(&str, fn() -> Outlines); 10] = [
     ("circle", || vec![ellipse(0.9, 0.9)]),
     ("square", || vec![vec![(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)]]),
     ("triangle", || vec![regular(3)]),
