@@ -1,16 +1,23 @@
 //! Element-wise functions between layers, and their gradients.
+//!
+//! The gradient reads y of relu, leaky_relu, sigmoid and tanh, and x of gelu and silu. At the kink of relu and leaky_relu
+//! it is that of the left side. gelu is exact, `x * Phi(x)`. What is not a number stays so.
 
 use crate::Isa;
-use crate::exponential::exp;
+use crate::each::{Function, each, each_in_place, each_into};
+use crate::exponential::{exp, normal_distribution, sigmoid, tanh};
+use crate::lanes::Lanes;
 
-/// An element-wise function. The gradients of gelu and silu read x, the others y.
+/// An element-wise function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
+    /// `max(x, 0)`
     Relu,
     /// `x` where positive, `slope * x` elsewhere.
     LeakyRelu {
         slope: f32,
     },
+    /// `1 / (1 + exp(-x))`
     Sigmoid,
     Tanh,
     /// `x * Phi(x)`
@@ -19,201 +26,286 @@ pub enum Activation {
     Silu,
 }
 
-/// `y = f(x)`
-///
-/// # Panics
-/// If the lengths differ.
-pub fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len());
-    isa.vectorize(
-        #[inline(always)]
-        || activation.function(Map { x, y }),
-    );
-}
-
-/// `y = f(y)`
-pub fn activate_in_place(isa: Isa, activation: Activation, y: &mut [f32]) {
-    isa.vectorize(
-        #[inline(always)]
-        || activation.function(MapInPlace { y }),
-    );
-}
-
-/// `dx = f'(saved) * dy`
-///
-/// # Panics
-/// If the lengths differ.
-pub fn activation_gradient(isa: Isa, activation: Activation, saved: &[f32], dy: &[f32], dx: &mut [f32]) {
-    assert_eq!((saved.len(), dy.len()), (dx.len(), dx.len()));
-    isa.vectorize(
-        #[inline(always)]
-        || activation.derivative(Pull { saved, dy, dx }),
-    );
-}
-
-/// `dy = f'(saved) * dy`
-///
-/// # Panics
-/// If the lengths differ.
-pub fn activation_gradient_in_place(isa: Isa, activation: Activation, saved: &[f32], dy: &mut [f32]) {
-    assert_eq!(saved.len(), dy.len());
-    isa.vectorize(
-        #[inline(always)]
-        || activation.derivative(PullInPlace { saved, dy }),
-    );
-}
-
-/// A loop over a function of one number.
-trait Function {
-    fn each(self, f: impl Fn(f32) -> f32);
-}
-
-/// A loop over a derivative at one number, times dy.
-trait Derivative {
-    fn each(self, f: impl Fn(f32, f32) -> f32);
-}
-
-impl Activation {
-    #[inline(always)]
-    fn function(self, of: impl Function) {
-        match self {
-            Activation::Relu => of.each(
-                #[inline(always)]
-                |x| if x < 0.0 { 0.0 } else { x },
-            ),
-            Activation::LeakyRelu { slope } => of.each(
-                #[inline(always)]
-                |x| if x > 0.0 { x } else { slope * x },
-            ),
-            Activation::Sigmoid => of.each(sigmoid),
-            Activation::Tanh => of.each(tanh),
-            Activation::Gelu => of.each(
-                #[inline(always)]
-                |x| x * normal_distribution(x),
-            ),
-            Activation::Silu => of.each(
-                #[inline(always)]
-                |x| x * sigmoid(x),
-            ),
-        }
-    }
-
-    #[inline(always)]
-    fn derivative(self, of: impl Derivative) {
-        match self {
-            Activation::Relu => of.each(
-                #[inline(always)]
-                |y, dy| if y > 0.0 { dy } else { 0.0 },
-            ),
-            Activation::LeakyRelu { slope } => {
-                of.each(
-                    #[inline(always)]
-                    |y, dy| if y > 0.0 { dy } else { slope * dy },
-                );
+/// Calls `$call` with `$function` bound to the function of an activation.
+macro_rules! with_function {
+    ($activation:expr, $function:ident => $call:expr) => {
+        match $activation {
+            Activation::Relu => {
+                let $function = Relu;
+                $call
             }
-            Activation::Sigmoid => of.each(
-                #[inline(always)]
-                |y, dy| dy * (y * (1.0 - y)),
-            ),
-            Activation::Tanh => of.each(
-                #[inline(always)]
-                |y, dy| dy * (1.0 - y * y),
-            ),
-            Activation::Gelu => of.each(
-                #[inline(always)]
-                |x, dy| dy * (normal_distribution(x) + x * (FACTOR * exp(-0.5 * x * x))),
-            ),
-            Activation::Silu => of.each(
-                #[inline(always)]
-                |x, dy| {
-                    let s = sigmoid(x);
-                    dy * (s * (1.0 + x * (1.0 - s)))
-                },
-            ),
+            Activation::LeakyRelu { slope } => {
+                let $function = LeakyRelu(slope);
+                $call
+            }
+            Activation::Sigmoid => {
+                let $function = Sigmoid;
+                $call
+            }
+            Activation::Tanh => {
+                let $function = Tanh;
+                $call
+            }
+            Activation::Gelu => {
+                let $function = Gelu;
+                $call
+            }
+            Activation::Silu => {
+                let $function = Silu;
+                $call
+            }
         }
-    }
+    };
 }
 
-struct Map<'a> {
-    x: &'a [f32],
-    y: &'a mut [f32],
+/// y from x.
+pub fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32]) {
+    with_function!(activation, function => each(isa, function, [x], y));
 }
 
-impl Function for Map<'_> {
+/// y in the place of x.
+pub fn activate_in_place(isa: Isa, activation: Activation, y: &mut [f32]) {
+    with_function!(activation, function => each_in_place(isa, function, y));
+}
+
+/// dx from dy and what is saved: x or y.
+pub fn activation_gradient(isa: Isa, activation: Activation, saved: &[f32], dy: &[f32], dx: &mut [f32]) {
+    with_function!(activation, function => each(isa, function, [dy, saved], dx));
+}
+
+/// dx in the place of dy.
+pub fn activation_gradient_in_place(isa: Isa, activation: Activation, saved: &[f32], dy: &mut [f32]) {
+    with_function!(activation, function => each_into(isa, function, dy, saved));
+}
+
+/// As `Function<1>` the activation; as `Function<2>` of dy and what is saved its gradient.
+#[derive(Clone, Copy)]
+struct Relu;
+#[derive(Clone, Copy)]
+struct LeakyRelu(f32);
+#[derive(Clone, Copy)]
+struct Sigmoid;
+#[derive(Clone, Copy)]
+struct Tanh;
+#[derive(Clone, Copy)]
+struct Gelu;
+#[derive(Clone, Copy)]
+struct Silu;
+
+impl Function<1> for Relu {
     #[inline(always)]
-    fn each(self, f: impl Fn(f32) -> f32) {
-        for (y, x) in self.y.iter_mut().zip(self.x) {
-            *y = f(*x);
-        }
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        L::splat(0.0).max(x)
     }
 }
 
-struct MapInPlace<'a> {
-    y: &'a mut [f32],
-}
-
-impl Function for MapInPlace<'_> {
+impl Function<2> for Relu {
     #[inline(always)]
-    fn each(self, f: impl Fn(f32) -> f32) {
-        for y in self.y {
-            *y = f(*y);
-        }
+    fn of<L: Lanes>(self, [dy, y]: [L; 2]) -> L {
+        let zero = L::splat(0.0);
+        L::select(y.greater(zero), dy, zero)
     }
 }
 
-struct Pull<'a> {
-    saved: &'a [f32],
-    dy: &'a [f32],
-    dx: &'a mut [f32],
-}
-
-impl Derivative for Pull<'_> {
+impl Function<1> for LeakyRelu {
     #[inline(always)]
-    fn each(self, f: impl Fn(f32, f32) -> f32) {
-        for ((dx, dy), saved) in self.dx.iter_mut().zip(self.dy).zip(self.saved) {
-            *dx = f(*saved, *dy);
-        }
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        L::select(x.greater(L::splat(0.0)), x, x.mul(L::splat(self.0)))
     }
 }
 
-struct PullInPlace<'a> {
-    saved: &'a [f32],
-    dy: &'a mut [f32],
-}
-
-impl Derivative for PullInPlace<'_> {
+impl Function<2> for LeakyRelu {
     #[inline(always)]
-    fn each(self, f: impl Fn(f32, f32) -> f32) {
-        for (dy, saved) in self.dy.iter_mut().zip(self.saved) {
-            *dy = f(*saved, *dy);
-        }
+    fn of<L: Lanes>(self, [dy, y]: [L; 2]) -> L {
+        L::select(y.greater(L::splat(0.0)), dy, dy.mul(L::splat(self.0)))
     }
 }
 
-/// `1 / sqrt(2 pi)`
-const FACTOR: f32 = 0.398_942_3;
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+impl Function<1> for Sigmoid {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        sigmoid(x)
+    }
 }
 
-#[inline(always)]
-fn tanh(x: f32) -> f32 {
-    let e = exp(-2.0 * x.abs());
-    ((1.0 - e) / (1.0 + e)).copysign(x)
+impl Function<2> for Sigmoid {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [dy, y]: [L; 2]) -> L {
+        dy.mul(y).mul(L::splat(1.0).sub(y))
+    }
 }
 
-/// Phi, by Abramowitz and Stegun 7.1.26: an absolute error below 1.5e-7.
-#[inline(always)]
-fn normal_distribution(x: f32) -> f32 {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let p = 1.061_405_4;
-    let p = p * t - 1.453_152_1;
-    let p = p * t + 1.421_413_8;
-    let p = p * t - 0.284_496_72;
-    let p = p * t + 0.254_829_6;
-    let tail = 0.5 * (p * t) * exp(-z * z);
-    if x < 0.0 { tail } else { 1.0 - tail }
+impl Function<1> for Tanh {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        tanh(x)
+    }
+}
+
+impl Function<2> for Tanh {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [dy, y]: [L; 2]) -> L {
+        let one = L::splat(1.0);
+        // As a product, which does not cancel near one.
+        dy.mul(one.sub(y).mul(one.add(y)))
+    }
+}
+
+impl Function<1> for Gelu {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        x.mul(normal_distribution(x).0)
+    }
+}
+
+impl Function<2> for Gelu {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [dy, x]: [L; 2]) -> L {
+        let (below, density) = normal_distribution(x);
+        // 1 / sqrt(2 pi)
+        let weighted = x.mul(density).mul(L::splat(0.398_942_3));
+        dy.mul(below.add(weighted))
+    }
+}
+
+impl Function<1> for Silu {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        x.mul(sigmoid(x))
+    }
+}
+
+impl Function<2> for Silu {
+    /// `s * (1 + x * (1 - s))` with `1 - s = e * s`, `e = exp(-x)` and `s = 1 / (1 + e)`, so that nothing cancels.
+    #[inline(always)]
+    fn of<L: Lanes>(self, [dy, x]: [L; 2]) -> L {
+        let one = L::splat(1.0);
+        // Far below, where all is zero, e would be infinite.
+        let x = L::splat(-80.0).max(x);
+        let e = exp(L::splat(0.0).sub(x));
+        let s = one.div(one.add(e));
+        dy.mul(s).mul(x.mul_add(e.mul(s), one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::{LENGTHS, assert_close, numbers};
+
+    const ALL: [Activation; 6] = [
+        Activation::Relu,
+        Activation::LeakyRelu { slope: 0.01 },
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Gelu,
+        Activation::Silu,
+    ];
+
+    fn sigmoid(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    /// The probability below x: the series of erf near zero, the continued fraction of erfc far from it (Abramowitz and
+    /// Stegun 7.1.6 and 7.1.14).
+    fn below(x: f64) -> f64 {
+        let z = (x.abs() / std::f64::consts::SQRT_2).min(30.0);
+        let scale = (-z * z).exp() / std::f64::consts::PI.sqrt();
+        let tail = if z < 2.5 {
+            let terms = (0..80).scan(z, |term, n| {
+                let value = *term;
+                *term *= 2.0 * z * z / f64::from(2 * n + 3);
+                Some(value)
+            });
+            1.0 - 2.0 * scale * terms.sum::<f64>()
+        } else {
+            scale / (1..=120).rev().fold(z, |below, n| z + f64::from(n) / 2.0 / below)
+        };
+        if x > 0.0 { 1.0 - tail / 2.0 } else { tail / 2.0 }
+    }
+
+    fn value(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::Relu => x.max(0.0),
+            Activation::LeakyRelu { slope } => x * if x > 0.0 { 1.0 } else { f64::from(slope) },
+            Activation::Sigmoid => sigmoid(x),
+            Activation::Tanh => x.tanh(),
+            Activation::Gelu => x * below(x),
+            Activation::Silu => x * sigmoid(x),
+        }
+    }
+
+    fn derivative(activation: Activation, saved: f64) -> f64 {
+        match activation {
+            Activation::Relu => f64::from(u8::from(saved > 0.0)),
+            Activation::LeakyRelu { slope } => {
+                if saved > 0.0 {
+                    1.0
+                } else {
+                    f64::from(slope)
+                }
+            }
+            Activation::Sigmoid => saved * (1.0 - saved),
+            Activation::Tanh => 1.0 - saved * saved,
+            Activation::Gelu => {
+                below(saved) + saved * (-saved * saved / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
+            }
+            Activation::Silu => sigmoid(saved) * (1.0 + saved * sigmoid(-saved)),
+        }
+    }
+
+    fn saves_y(activation: Activation) -> bool {
+        !matches!(activation, Activation::Gelu | Activation::Silu)
+    }
+
+    fn check(activation: Activation, x: &[f32]) {
+        let dy = numbers(2, x.len(), -1.0, 1.0);
+        let wide = |x: &f32| f64::from(*x);
+        let expected: Vec<f64> = x.iter().map(|x| value(activation, wide(x))).collect();
+        for isa in Isa::available() {
+            let name = format!("{activation:?} on {}", isa.name());
+            let mut y = vec![9.0; x.len()];
+            activate(isa, activation, x, &mut y);
+            assert_close(&name, &y, &expected, 1e-6, 1e-37);
+            let mut in_place = x.to_vec();
+            activate_in_place(isa, activation, &mut in_place);
+            assert_eq!(y, in_place);
+            let saved = if saves_y(activation) { &y[..] } else { x };
+            let slopes: Vec<f64> = saved.iter().map(|s| derivative(activation, wide(s))).collect();
+            let expected: Vec<f64> = slopes.iter().zip(&dy).map(|(s, dy)| s * wide(dy)).collect();
+            let mut dx = vec![9.0; x.len()];
+            activation_gradient(isa, activation, saved, &dy, &mut dx);
+            assert_close(&format!("gradient of {name}"), &dx, &expected, 1e-6, 1e-7);
+            let mut in_place = dy.clone();
+            activation_gradient_in_place(isa, activation, saved, &mut in_place);
+            assert_eq!(dx, in_place);
+        }
+    }
+
+    #[test]
+    fn activations_agree_with_f64() {
+        for activation in ALL {
+            for length in LENGTHS {
+                check(activation, &numbers(1, length, -3.0, 3.0));
+            }
+            // From near zero to where all exponentials are zero or infinite, both signs.
+            let wide: Vec<f32> = (0..4000).map(|i| 1e-6 * 1.005f32.powi(i)).take_while(|x| *x < 80.0).collect();
+            check(activation, &wide);
+            check(activation, &wide.iter().map(|x| -x).collect::<Vec<f32>>());
+            check(activation, &[0.0, 255.0, -255.0, 1e10, -1e10, 3e38, -3e38]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        for (activation, isa) in ALL.into_iter().flat_map(|a| Isa::available().into_iter().map(move |isa| (a, isa))) {
+            for place in [0, 16, 18] {
+                let mut y = vec![1.0; 19];
+                y[place] = f32::NAN;
+                activate_in_place(isa, activation, &mut y);
+                let shown: Vec<usize> = (0..19).filter(|&i| y[i].is_nan()).collect();
+                assert_eq!(shown, [place], "{activation:?} on {}", isa.name());
+            }
+        }
+    }
 }

@@ -1,274 +1,264 @@
-//! Element-wise arithmetic, sums of squares and sums to channels.
+//! Element-wise arithmetic and sums, of which clipping and the optimizers' updates are made.
 
-use crate::{Isa, View};
+use crate::Isa;
+use crate::each::{Function, each, each_in_place, each_into};
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
 
-/// Arithmetic of two numbers.
+mod bias;
+pub use bias::{add_bias, sum_to_channels};
+
+/// Arithmetic of two numbers. A minimum or maximum is the second where either is not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binary {
     Add,
     Subtract,
     Multiply,
     Divide,
-    /// `b` on a tie.
     Minimum,
-    /// `b` on a tie.
     Maximum,
 }
 
-/// One side of an arithmetic operation.
+/// Numbers, or one that meets all of the other operand.
 #[derive(Clone, Copy, Debug)]
 pub enum Operand<'a> {
     Slice(&'a [f32]),
-    /// The same number everywhere.
     Scalar(f32),
 }
 
-/// `y = a op b`, element by element.
-///
-/// # Panics
-/// If a slice has another length than `y`.
-pub fn binary(isa: Isa, op: Binary, a: Operand<'_>, b: Operand<'_>, y: &mut [f32]) {
-    for side in [a, b] {
-        assert!(!matches!(side, Operand::Slice(slice) if slice.len() != y.len()), "all have one length");
-    }
-    isa.vectorize(
-        #[inline(always)]
-        || match op {
-            Binary::Add => each(
-                a,
-                b,
-                y,
-                #[inline(always)]
-                |a, b| a + b,
-            ),
-            Binary::Subtract => each(
-                a,
-                b,
-                y,
-                #[inline(always)]
-                |a, b| a - b,
-            ),
-            Binary::Multiply => each(
-                a,
-                b,
-                y,
-                #[inline(always)]
-                |a, b| a * b,
-            ),
-            Binary::Divide => each(
-                a,
-                b,
-                y,
-                #[inline(always)]
-                |a, b| a / b,
-            ),
-            Binary::Minimum => each(
-                a,
-                b,
-                y,
-                #[inline(always)]
-                |a, b| if a < b { a } else { b },
-            ),
-            Binary::Maximum => each(
-                a,
-                b,
-                y,
-                #[inline(always)]
-                |a, b| if a > b { a } else { b },
-            ),
-        },
-    );
+/// Calls `$call` with `$rule` bound to the rule of an operation.
+macro_rules! with_rule {
+    ($op:expr, $rule:ident => $call:expr) => {
+        match $op {
+            Binary::Add => {
+                let $rule = Add;
+                $call
+            }
+            Binary::Subtract => {
+                let $rule = Subtract;
+                $call
+            }
+            Binary::Multiply => {
+                let $rule = Multiply;
+                $call
+            }
+            Binary::Divide => {
+                let $rule = Divide;
+                $call
+            }
+            Binary::Minimum => {
+                let $rule = Minimum;
+                $call
+            }
+            Binary::Maximum => {
+                let $rule = Maximum;
+                $call
+            }
+        }
+    };
 }
 
-#[inline(always)]
-fn each(a: Operand<'_>, b: Operand<'_>, y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-    match (a, b) {
-        (Operand::Slice(a), Operand::Slice(b)) => {
-            for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
-                *y = f(*a, *b);
-            }
+/// `y[i] = op(a[i], b[i])`.
+pub fn binary(isa: Isa, op: Binary, a: Operand, b: Operand, y: &mut [f32]) {
+    with_rule!(op, rule => match (a, b) {
+        (Operand::Slice(a), Operand::Slice(b)) => each(isa, rule, [a, b], y),
+        (Operand::Slice(a), Operand::Scalar(b)) => each(isa, WithSecond(rule, b), [a], y),
+        (Operand::Scalar(a), Operand::Slice(b)) => each(isa, WithFirst(rule, a), [b], y),
+        (Operand::Scalar(a), Operand::Scalar(b)) => {
+            y.fill(a);
+            each_in_place(isa, WithSecond(rule, b), y);
         }
-        (Operand::Slice(a), Operand::Scalar(b)) => {
-            for (y, a) in y.iter_mut().zip(a) {
-                *y = f(*a, b);
-            }
-        }
-        (Operand::Scalar(a), Operand::Slice(b)) => {
-            for (y, b) in y.iter_mut().zip(b) {
-                *y = f(a, *b);
-            }
-        }
-        (Operand::Scalar(a), Operand::Scalar(b)) => y.fill(f(a, b)),
-    }
+    });
 }
 
-/// `y = y op b`, element by element.
-///
-/// # Panics
-/// If `b` has another length than `y`.
-pub fn binary_into(isa: Isa, op: Binary, y: &mut [f32], b: Operand<'_>) {
-    assert!(!matches!(b, Operand::Slice(slice) if slice.len() != y.len()), "both have one length");
-    isa.vectorize(
-        #[inline(always)]
-        || match op {
-            Binary::Add => each_into(
-                y,
-                b,
-                #[inline(always)]
-                |a, b| a + b,
-            ),
-            Binary::Subtract => each_into(
-                y,
-                b,
-                #[inline(always)]
-                |a, b| a - b,
-            ),
-            Binary::Multiply => each_into(
-                y,
-                b,
-                #[inline(always)]
-                |a, b| a * b,
-            ),
-            Binary::Divide => each_into(
-                y,
-                b,
-                #[inline(always)]
-                |a, b| a / b,
-            ),
-            Binary::Minimum => each_into(
-                y,
-                b,
-                #[inline(always)]
-                |a, b| if a < b { a } else { b },
-            ),
-            Binary::Maximum => each_into(
-                y,
-                b,
-                #[inline(always)]
-                |a, b| if a > b { a } else { b },
-            ),
-        },
-    );
+/// `y[i] = op(y[i], b[i])`.
+pub fn binary_into(isa: Isa, op: Binary, y: &mut [f32], b: Operand) {
+    with_rule!(op, rule => match b {
+        Operand::Slice(b) => each_into(isa, rule, y, b),
+        Operand::Scalar(b) => each_in_place(isa, WithSecond(rule, b), y),
+    });
 }
 
-#[inline(always)]
-fn each_into(y: &mut [f32], b: Operand<'_>, f: impl Fn(f32, f32) -> f32) {
-    match b {
-        Operand::Slice(b) => {
-            for (y, b) in y.iter_mut().zip(b) {
-                *y = f(*y, *b);
-            }
-        }
-        Operand::Scalar(b) => {
-            for y in y {
-                *y = f(*y, b);
-            }
-        }
-    }
-}
-
-/// `y = sqrt(x)`, element by element.
-///
-/// # Panics
-/// If the lengths differ.
+/// `y[i] = sqrt(x[i])`.
 pub fn square_root(isa: Isa, x: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len());
-    isa.vectorize(
-        #[inline(always)]
-        || {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = x.sqrt();
-            }
-        },
-    );
+    each(isa, SquareRoot, [x], y);
 }
 
-/// The sum of the squares, in f64.
+/// `y[i] = sqrt(y[i])`.
+pub fn square_root_in_place(isa: Isa, y: &mut [f32]) {
+    each_in_place(isa, SquareRoot, y);
+}
+
+/// Numbers that are summed in f32 before the sum goes to f64.
+const BLOCK: usize = 2048;
+
+/// The sum of `x[i]^2`: of squares in f32 in blocks, of blocks in f64. Squares that f32 cannot hold are taken in f64.
 pub fn sum_of_squares(isa: Isa, x: &[f32]) -> f64 {
-    const LANES: usize = 16;
-    isa.vectorize(
-        #[inline(always)]
-        || {
-            let mut sums = [0.0f64; LANES];
-            let mut chunks = x.chunks_exact(LANES);
-            for chunk in &mut chunks {
-                for lane in 0..LANES {
-                    let x = f64::from(chunk[lane]);
-                    sums[lane] += x * x;
-                }
-            }
-            for (sum, x) in sums.iter_mut().zip(chunks.remainder()) {
-                *sum += f64::from(*x) * f64::from(*x);
-            }
-            sums.iter().sum()
-        },
-    )
-}
-
-/// `y[.., c] += bias[c]` for all pixels of `n` images.
-///
-/// # Panics
-/// If a slice is too short.
-pub fn add_bias(isa: Isa, view: &View, n: usize, bias: &[f32], y: &mut [f32]) {
-    assert_eq!(bias.len(), view.channels);
-    isa.vectorize(
-        #[inline(always)]
-        || {
-            for row in view.rows(n) {
-                for pixel in y[row].chunks_exact_mut(bias.len()) {
-                    for (y, bias) in pixel.iter_mut().zip(bias) {
-                        *y += bias;
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// Adds the sum of every channel over all pixels of `n` images to `sums`: in f32 along a row, then in f64.
-///
-/// # Panics
-/// If a slice is too short.
-pub fn sum_to_channels(isa: Isa, view: &View, n: usize, x: &[f32], sums: &mut [f64]) {
-    assert_eq!(sums.len(), view.channels);
-    isa.vectorize(
-        #[inline(always)]
-        || {
-            for row in view.rows(n) {
-                let row = &x[row];
-                let mut first = 0;
-                while first + WIDE <= view.channels {
-                    sum_strip::<WIDE>(&row[first..], view.channels, &mut sums[first..]);
-                    first += WIDE;
-                }
-                while first + NARROW <= view.channels {
-                    sum_strip::<NARROW>(&row[first..], view.channels, &mut sums[first..]);
-                    first += NARROW;
-                }
-                for channel in first..view.channels {
-                    sum_strip::<1>(&row[channel..], view.channels, &mut sums[channel..]);
-                }
-            }
-        },
-    );
-}
-
-/// Channels that are summed at once.
-const WIDE: usize = 32;
-const NARROW: usize = 8;
-
-#[inline(always)]
-fn sum_strip<const C: usize>(row: &[f32], channels: usize, sums: &mut [f64]) {
-    let mut part = [0.0f32; C];
-    let mut at = 0;
-    while at + C <= row.len() {
-        let pixel: &[f32; C] = row[at..at + C].try_into().expect("as long as asked for");
-        for c in 0..C {
-            part[c] += pixel[c];
+    let of_block = |block: &[f32]| {
+        let sum = isa.run(Squares(block));
+        match sum.is_finite() {
+            true => f64::from(sum),
+            false => block.iter().map(|&x| f64::from(x) * f64::from(x)).sum(),
         }
-        at += channels;
+    };
+    x.chunks(BLOCK).map(of_block).sum()
+}
+
+struct Squares<'a>(&'a [f32]);
+
+impl Kernel for Squares<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> f32 {
+        let mut sums = [L::splat(0.0); 4];
+        for part in self.0.chunks(4 * L::N) {
+            for (sum, x) in sums.iter_mut().zip(part.chunks(L::N)) {
+                // SAFETY: as many numbers as the slice has, at most `N`.
+                let x =
+                    unsafe { if x.len() == L::N { L::load(x.as_ptr()) } else { L::load_first(x.as_ptr(), x.len()) } };
+                *sum = x.mul_add(x, *sum);
+            }
+        }
+        let [a, b, c, d] = sums;
+        a.add(c).add(b.add(d)).sum()
     }
-    for c in 0..C {
-        sums[c] += f64::from(part[c]);
+}
+
+/// `a + b`, and so on.
+#[derive(Clone, Copy)]
+struct Add;
+#[derive(Clone, Copy)]
+struct Subtract;
+#[derive(Clone, Copy)]
+struct Multiply;
+#[derive(Clone, Copy)]
+struct Divide;
+#[derive(Clone, Copy)]
+struct Minimum;
+#[derive(Clone, Copy)]
+struct Maximum;
+#[derive(Clone, Copy)]
+struct SquareRoot;
+
+/// A rule whose first operand is one number.
+#[derive(Clone, Copy)]
+struct WithFirst<F>(F, f32);
+
+/// A rule whose second operand is one number.
+#[derive(Clone, Copy)]
+struct WithSecond<F>(F, f32);
+
+macro_rules! rule {
+    ($name:ident, $method:ident) => {
+        impl Function<2> for $name {
+            #[inline(always)]
+            fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+                a.$method(b)
+            }
+        }
+    };
+}
+
+rule!(Add, add);
+rule!(Subtract, sub);
+rule!(Multiply, mul);
+rule!(Divide, div);
+rule!(Minimum, min);
+rule!(Maximum, max);
+
+impl<F: Function<2>> Function<1> for WithFirst<F> {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [b]: [L; 1]) -> L {
+        self.0.of([L::splat(self.1), b])
+    }
+}
+
+impl<F: Function<2>> Function<1> for WithSecond<F> {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [a]: [L; 1]) -> L {
+        self.0.of([a, L::splat(self.1)])
+    }
+}
+
+impl Function<1> for SquareRoot {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+        x.sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::{LENGTHS, assert_close, numbers};
+
+    fn value(op: Binary, a: f64, b: f64) -> f64 {
+        match op {
+            Binary::Add => a + b,
+            Binary::Subtract => a - b,
+            Binary::Multiply => a * b,
+            Binary::Divide => a / b,
+            Binary::Minimum => a.min(b),
+            Binary::Maximum => a.max(b),
+        }
+    }
+
+    #[test]
+    fn pairs_agree_with_f64() {
+        let all = [Binary::Add, Binary::Subtract, Binary::Multiply, Binary::Divide, Binary::Minimum, Binary::Maximum];
+        for (op, isa) in all.into_iter().flat_map(|op| Isa::available().into_iter().map(move |isa| (op, isa))) {
+            for length in LENGTHS {
+                let (a, b) = (numbers(1, length, -2.0, 2.0), numbers(2, length, 0.5, 2.0));
+                let operands = |one: f32| {
+                    [
+                        [Operand::Slice(&a), Operand::Slice(&b)],
+                        [Operand::Slice(&a), Operand::Scalar(one)],
+                        [Operand::Scalar(one), Operand::Slice(&b)],
+                        [Operand::Scalar(-one), Operand::Scalar(one)],
+                    ]
+                };
+                let at = |operand: Operand, i: usize| match operand {
+                    Operand::Slice(x) => f64::from(x[i]),
+                    Operand::Scalar(x) => f64::from(x),
+                };
+                for [first, second] in operands(1.25) {
+                    let expected: Vec<f64> = (0..length).map(|i| value(op, at(first, i), at(second, i))).collect();
+                    let mut y = vec![9.0; length];
+                    binary(isa, op, first, second, &mut y);
+                    assert_close(isa.name(), &y, &expected, 1e-7, 0.0);
+                    let mut y: Vec<f32> = (0..length).map(|i| at(first, i) as f32).collect();
+                    binary_into(isa, op, &mut y, second);
+                    assert_close(isa.name(), &y, &expected, 1e-7, 0.0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn roots_agree_with_f64() {
+        for (isa, length) in Isa::available().into_iter().flat_map(|isa| LENGTHS.map(move |length| (isa, length))) {
+            let x = numbers(1, length, 0.0, 4.0);
+            let expected: Vec<f64> = x.iter().map(|&x| f64::from(x).sqrt()).collect();
+            let mut y = vec![9.0; length];
+            square_root(isa, &x, &mut y);
+            assert_close(isa.name(), &y, &expected, 1e-7, 0.0);
+            let mut y = x.clone();
+            square_root_in_place(isa, &mut y);
+            assert_close(isa.name(), &y, &expected, 1e-7, 0.0);
+        }
+    }
+
+    #[test]
+    fn squares_agree_with_f64() {
+        for isa in Isa::available() {
+            for length in LENGTHS.into_iter().chain([5000]) {
+                let x = numbers(1, length, -3.0, 3.0);
+                let expected: f64 = x.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+                assert!((sum_of_squares(isa, &x) - expected).abs() <= 1e-6 * expected);
+            }
+            assert_eq!(sum_of_squares(isa, &[1e30, 0.0]), f64::from(1e30f32) * f64::from(1e30f32));
+            assert!(sum_of_squares(isa, &[1.0, f32::NAN]).is_nan());
+        }
     }
 }

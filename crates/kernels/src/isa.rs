@@ -86,27 +86,6 @@ impl Isa {
     }
 }
 
-impl Isa {
-    /// Runs plain loops compiled for this instruction set. `work` must be `#[inline(always)]`, and so must be all that it
-    /// calls.
-    #[inline]
-    pub(crate) fn vectorize<R>(self, work: impl FnOnce() -> R) -> R {
-        self.run(Loops(work))
-    }
-}
-
-/// Loops that the compiler makes vectors of.
-struct Loops<F>(F);
-
-impl<R, F: FnOnce() -> R> Kernel for Loops<F> {
-    type Output = R;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) -> R {
-        (self.0)()
-    }
-}
-
 /// Arithmetic written once over [`Lanes`] and compiled for every instruction set. `run` must be `#[inline(always)]`, so
 /// that it is compiled with the features of the function that calls it.
 pub(crate) trait Kernel {

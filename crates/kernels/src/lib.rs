@@ -4,6 +4,7 @@
 //! same slices, filled. Nothing here allocates while it computes or fails; lengths are asserted once, at the safe entry.
 //! This crate knows no graph and no language. Layout everywhere: images `[n, height, width, channels]`.
 
+mod channels;
 mod each;
 mod exponential;
 mod isa;
@@ -16,6 +17,7 @@ pub mod arithmetic;
 pub mod batch_norm;
 pub mod buffer;
 pub mod conv2d;
+pub mod copy;
 pub mod dropout;
 pub mod input;
 pub mod loss;

@@ -60,6 +60,32 @@ impl Stream {
         philox([counter as u32, (counter >> 32) as u32, self.place[0], self.place[1]], self.key)
     }
 
+    /// Word by word `W` blocks from `first` on, so that the cipher runs across lanes.
+    #[inline(always)]
+    pub(crate) fn blocks<const W: usize>(&self, first: u64) -> [[u32; W]; 4] {
+        let place = |i: usize| first + i as u64;
+        let mut counter = [
+            std::array::from_fn(|i| place(i) as u32),
+            std::array::from_fn(|i| (place(i) >> 32) as u32),
+            [self.place[0]; W],
+            [self.place[1]; W],
+        ];
+        let mut key = self.key;
+        for round in 0..ROUNDS {
+            if round > 0 {
+                key = [key[0].wrapping_add(KEY_STEPS[0]), key[1].wrapping_add(KEY_STEPS[1])];
+            }
+            let [a, b, c, d] = &mut counter;
+            for i in 0..W {
+                let (ab, cd) =
+                    (u64::from(a[i]) * u64::from(MULTIPLIERS[0]), u64::from(c[i]) * u64::from(MULTIPLIERS[1]));
+                (a[i], b[i]) = ((cd >> 32) as u32 ^ b[i] ^ key[0], cd as u32);
+                (c[i], d[i]) = ((ab >> 32) as u32 ^ d[i] ^ key[1], ab as u32);
+            }
+        }
+        counter
+    }
+
     /// Draws one after the other, from block 0.
     pub fn draws(self) -> Draws {
         Draws { stream: self, block: [0; 4], taken: 0 }

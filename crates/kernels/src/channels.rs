@@ -1,0 +1,300 @@
+//! Functions and sums of each channel over all pixels of images.
+//!
+//! Images are taken in blocks that stay in the first-level cache, a vector of channels at a time, so that what belongs to
+//! the channels is loaded once a block. Sums of a block are f32, sums of blocks f64.
+
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::{Isa, View};
+
+/// Numbers of a block.
+const BLOCK: usize = 4096;
+/// The most pixels of a block, so that a sum in f32 has few terms.
+const MOST_PIXELS: usize = 256;
+/// The most numbers in a vector.
+const MOST_LANES: usize = 16;
+
+/// Pixels of one image, or of all images where there are no borders.
+#[derive(Clone, Copy)]
+struct Block {
+    image: usize,
+    row: usize,
+    column: usize,
+    rows: usize,
+    columns: usize,
+}
+
+/// All pixels of `n` images of this size; `plain` if all views are.
+fn blocks(view: &View, plain: bool, n: usize) -> impl Iterator<Item = Block> + use<> {
+    let most = (BLOCK / view.channels.max(1)).clamp(8, MOST_PIXELS);
+    // Without borders all pixels are one row of one image.
+    let (n, height, width) = if plain { (1, 1, n * view.height * view.width) } else { (n, view.height, view.width) };
+    let (rows, columns) = ((most / width.max(1)).max(1), most.min(width).max(1));
+    (0..n).flat_map(move |image| {
+        (0..height).step_by(rows).flat_map(move |row| {
+            (0..width).step_by(columns).map(move |column| Block {
+                image,
+                row,
+                column,
+                rows: rows.min(height - row),
+                columns: columns.min(width - column),
+            })
+        })
+    })
+}
+
+/// Whether all views have the size of the first; whether all are without borders.
+fn check(views: &[&View]) -> bool {
+    let size = |view: &View| (view.height, view.width, view.channels);
+    assert!(views.iter().all(|view| size(view) == size(views[0])));
+    views.iter().all(|view| view.is_plain())
+}
+
+/// A function of `A` images with coefficients by channel.
+pub(crate) trait ChannelFunction<const A: usize>: Copy {
+    type Coefficients<L: Lanes>: Copy;
+
+    /// The coefficients of `count <= N` channels from `channel` on.
+    fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> Self::Coefficients<L>;
+
+    fn of<L: Lanes>(coefficients: Self::Coefficients<L>, x: [L; A]) -> L;
+}
+
+/// `y = function(operands)`; the border of `y` is left alone.
+pub(crate) fn map<const A: usize, F: ChannelFunction<A>>(
+    isa: Isa,
+    function: F,
+    n: usize,
+    operands: [(&View, &[f32]); A],
+    (view, y): (&View, &mut [f32]),
+) {
+    let plain = operands.iter().fold(true, |plain, (operand, _)| check(&[view, operand]) && plain);
+    assert!(operands.iter().all(|(view, x)| x.len() >= view.len(n)) && y.len() >= view.len(n));
+    let operands = operands.map(|(view, x)| (view, x.as_ptr()));
+    isa.run(Map { function, n, plain, operands, view, y: y.as_mut_ptr() });
+}
+
+/// `y = function(y)`; the border of `y` is left alone.
+pub(crate) fn map_in_place<F: ChannelFunction<1>>(isa: Isa, function: F, n: usize, view: &View, y: &mut [f32]) {
+    assert!(y.len() >= view.len(n));
+    let y = y.as_mut_ptr();
+    isa.run(Map { function, n, plain: view.is_plain(), operands: [(view, y.cast_const())], view, y });
+}
+
+/// Only the functions above make it: all views have the same size, `n` images can be read at each operand, which may be
+/// `y` itself, and written at `y`.
+struct Map<'a, F, const A: usize> {
+    function: F,
+    n: usize,
+    plain: bool,
+    operands: [(&'a View, *const f32); A],
+    view: &'a View,
+    y: *mut f32,
+}
+
+impl<const A: usize, F: ChannelFunction<A>> Kernel for Map<'_, F, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let channels = self.view.channels;
+        for block in blocks(self.view, self.plain, self.n) {
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                let coefficients = self.function.coefficients::<L>(channel, count);
+                for row in block.row..block.row + block.rows {
+                    let start = |view: &View| view.at(block.image, row, block.column) + channel;
+                    let mut from = self.operands.map(|(view, x)| x.wrapping_add(start(view)));
+                    let mut to = self.y.wrapping_add(start(self.view));
+                    for _ in 0..block.columns {
+                        // SAFETY: every pixel of the block lies inside its images, whose lengths are asserted.
+                        unsafe {
+                            let mut x = [L::splat(0.0); A];
+                            for (x, from) in x.iter_mut().zip(&mut from) {
+                                *x = load(*from, count);
+                                *from = from.wrapping_add(channels);
+                            }
+                            let value = F::of(coefficients, x);
+                            if count == L::N {
+                                value.store(to)
+                            } else {
+                                value.store_first(to, count)
+                            }
+                            to = to.wrapping_add(channels);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `S` functions of `A` images that are summed over all pixels.
+pub(crate) trait ChannelSums<const A: usize, const S: usize>: Copy {
+    type Coefficients<L: Lanes>: Copy;
+
+    /// The coefficients of `count <= N` channels from `channel` on.
+    fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> Self::Coefficients<L>;
+
+    fn of<L: Lanes>(coefficients: Self::Coefficients<L>, x: [L; A]) -> [L; S];
+}
+
+/// Adds to `sums`, `[S][channels]`, those of the pixels of `n` images.
+pub(crate) fn sums<const A: usize, const S: usize, F: ChannelSums<A, S>>(
+    isa: Isa,
+    function: F,
+    n: usize,
+    operands: [(&View, &[f32]); A],
+    sums: &mut [f64],
+) {
+    let plain = check(operands.map(|(view, _)| view).as_slice());
+    assert!(operands.iter().all(|(view, x)| x.len() >= view.len(n)));
+    assert_eq!(sums.len(), S * operands[0].0.channels);
+    isa.run(Sums { function, n, plain, operands, sums });
+}
+
+struct Sums<'a, F, const A: usize, const S: usize> {
+    function: F,
+    n: usize,
+    plain: bool,
+    operands: [(&'a View, &'a [f32]); A],
+    sums: &'a mut [f64],
+}
+
+impl<const A: usize, const S: usize, F: ChannelSums<A, S>> Kernel for Sums<'_, F, A, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let channels = self.operands[0].0.channels;
+        for block in blocks(self.operands[0].0, self.plain, self.n) {
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                let coefficients = self.function.coefficients::<L>(channel, count);
+                // Four sums in turn, so that additions need not wait for each other.
+                let mut acc = [[L::splat(0.0); S]; 4];
+                for row in block.row..block.row + block.rows {
+                    let start = |view: &View| view.at(block.image, row, block.column) + channel;
+                    let from = self.operands.map(|(view, x)| x[start(view)..].as_ptr());
+                    for column in (0..block.columns).step_by(4) {
+                        for (turn, acc) in acc.iter_mut().enumerate().take(block.columns - column) {
+                            let mut x = [L::splat(0.0); A];
+                            for (x, from) in x.iter_mut().zip(from) {
+                                // SAFETY: every pixel of the block lies inside its images, whose lengths are asserted.
+                                *x = unsafe { load(from.add((column + turn) * channels), count) };
+                            }
+                            let values = F::of(coefficients, x);
+                            for (sum, value) in acc.iter_mut().zip(values) {
+                                *sum = sum.add(value);
+                            }
+                        }
+                    }
+                }
+                for s in 0..S {
+                    let total = acc[0][s].add(acc[2][s]).add(acc[1][s].add(acc[3][s]));
+                    let sums = &mut self.sums[s * channels + channel..][..count];
+                    for (sum, part) in sums.iter_mut().zip(numbers(total)) {
+                        *sum += f64::from(part);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The mean and the sum of squared differences from it, `[2][channels]`, of the pixels of `n` images.
+///
+/// Blocks are centred on a mean of their own and joined by the update of Chan, Golub and LeVeque (1983), so that nothing
+/// cancels however far the numbers are from zero.
+pub(crate) fn moments(isa: Isa, view: &View, n: usize, x: &[f32], moments: &mut [f64]) {
+    assert!(x.len() >= view.len(n));
+    assert_eq!(moments.len(), 2 * view.channels);
+    moments.fill(0.0);
+    isa.run(Moments { view, n, x, moments });
+}
+
+struct Moments<'a> {
+    view: &'a View,
+    n: usize,
+    x: &'a [f32],
+    moments: &'a mut [f64],
+}
+
+impl Kernel for Moments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let channels = self.view.channels;
+        let (means, squares) = self.moments.split_at_mut(channels);
+        let mut before = 0;
+        for block in blocks(self.view, self.view.is_plain(), self.n) {
+            let pixels = block.rows * block.columns;
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                let start = |row: usize| self.view.at(block.image, row, block.column) + channel;
+                let rows = block.row..block.row + block.rows;
+                let lines = || rows.clone().map(|row| self.x[start(row)..].as_ptr());
+                // SAFETY: every pixel of the block lies inside its images, whose length is asserted.
+                let pixel = |line: *const f32, column: usize| unsafe { load::<L>(line.add(column * channels), count) };
+                let mut acc = [L::splat(0.0); 4];
+                for line in lines() {
+                    for column in (0..block.columns).step_by(4) {
+                        for (turn, acc) in acc.iter_mut().enumerate().take(block.columns - column) {
+                            *acc = acc.add(pixel(line, column + turn));
+                        }
+                    }
+                }
+                let centre = acc[0].add(acc[2]).add(acc[1].add(acc[3])).mul(L::splat(1.0 / pixels as f32));
+                let mut acc = [[L::splat(0.0); 2]; 4];
+                for line in lines() {
+                    for column in (0..block.columns).step_by(4) {
+                        for (turn, [sum, square]) in acc.iter_mut().enumerate().take(block.columns - column) {
+                            let difference = pixel(line, column + turn).sub(centre);
+                            *sum = sum.add(difference);
+                            *square = difference.mul_add(difference, *square);
+                        }
+                    }
+                }
+                let total = |s: usize| numbers(acc[0][s].add(acc[2][s]).add(acc[1][s].add(acc[3][s])));
+                let (centres, sums, sums_of_squares) = (numbers(centre), total(0), total(1));
+                for lane in 0..count {
+                    let rest = f64::from(sums[lane]) / pixels as f64;
+                    let mean = f64::from(centres[lane]) + rest;
+                    let square = f64::from(sums_of_squares[lane]) - rest * rest * pixels as f64;
+                    let to = (&mut means[channel + lane], &mut squares[channel + lane]);
+                    join(to, before, (mean, square), pixels);
+                }
+            }
+            before += pixels;
+        }
+    }
+}
+
+/// Mean and squares of `before` numbers, made those of these and `more` numbers.
+pub(crate) fn join((mean, squares): (&mut f64, &mut f64), before: usize, of: (f64, f64), more: usize) {
+    if more == 0 {
+        return;
+    }
+    let share = more as f64 / (before + more) as f64;
+    let difference = of.0 - *mean;
+    *mean += difference * share;
+    *squares += of.1 + difference * difference * before as f64 * share;
+}
+
+/// The numbers of a vector, zeros behind them.
+#[inline(always)]
+fn numbers<L: Lanes>(vector: L) -> [f32; MOST_LANES] {
+    let mut numbers = [0.0; MOST_LANES];
+    // SAFETY: no vector has more lanes.
+    unsafe { vector.store(numbers.as_mut_ptr()) }
+    numbers
+}
+
+/// # Safety
+/// `count <= N` numbers can be read.
+#[inline(always)]
+pub(crate) unsafe fn load<L: Lanes>(from: *const f32, count: usize) -> L {
+    // SAFETY: the caller's promise.
+    unsafe { if count == L::N { L::load(from) } else { L::load_first(from, count) } }
+}
