@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use spec::{Fault, Faults, Known, Map, Node, Place, Sources, Value, Word};
+use spec::{Bindings, Fault, Faults, Known, Map, Node, Place, Sources, Value, Word};
 
 use crate::card::{Card, CardField, FieldKind, Layout};
 use crate::card_section::{CardSection, LayoutWords};
@@ -65,6 +65,8 @@ impl Cards {
 
     /// The card that a resolved value of [`crate::DATASET`] means.
     pub fn find(&self, dataset: &Node, faults: &mut Faults) -> Option<Card> {
+        // `$classes` stands for what the card says, so that it cannot stand in it.
+        let dataset = &spec::substitute(dataset, &Bindings::closed(), faults);
         if !dataset.is_sound() {
             return None;
         }
@@ -189,6 +191,7 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
 fn from_text(file: &str, stem: &str, bytes: &[u8], sources: &mut Sources) -> (Node, Vec<Fault>) {
     let mut faults = Faults::new();
     let node = spec::parse(file, bytes, sources, &mut faults);
+    let node = node.map(|n| spec::substitute(&n, &Bindings::closed(), &mut faults));
     let node = node.map(|n| spec::resolve(&n, &CardSection::TYPE, &mut faults));
     if let Some(node) = &node {
         let card = Card::of(node, &mut faults);

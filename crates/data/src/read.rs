@@ -47,6 +47,7 @@ fn read_layout(
 ) -> Result<Stored, Error> {
     let classes = card.classes().unwrap_or_default().to_vec();
     if classes.is_empty() {
+        std::fs::read_dir(folder).map_err(|e| Error::refused("read", folder, e))?;
         let folder = folder.display();
         return Err(Error::plain(format!(
             "{folder} has no folder for any class; put the images of each class into one"

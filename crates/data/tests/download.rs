@@ -44,7 +44,9 @@ fn serve(answers: Vec<Answer>) -> String {
             let missing = Answer { path: "", status: "404 Not Found", length: Some(0), body: Vec::new() };
             let answer = answers.iter().find(|a| a.path == path).unwrap_or(&missing);
             let length = answer.length.map(|n| format!("Content-Length: {n}\r\n")).unwrap_or_default();
-            let head = format!("HTTP/1.1 {}\r\n{length}Connection: close\r\n\r\n", answer.status);
+            // As storage servers say of files that are packed; what is wanted are the bytes as they lie there.
+            let encoding = if path.ends_with(".gz") { "Content-Encoding: gzip\r\n" } else { "" };
+            let head = format!("HTTP/1.1 {}\r\n{length}{encoding}Connection: close\r\n\r\n", answer.status);
             // A client that has seen enough hangs up.
             let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer.body));
         }
