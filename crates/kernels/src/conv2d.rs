@@ -9,11 +9,13 @@ mod depthwise;
 mod forward;
 mod input_gradient;
 mod kernel_gradient;
+mod living;
 mod pack;
 
 pub use forward::forward;
 pub use input_gradient::input_gradient;
 pub use kernel_gradient::kernel_gradient;
+pub use living::{Gradients, Living, Pooled, Signals, living_gradients};
 pub use pack::{pack, pack_transposed, packed_len, packed_transposed_len, unpack};
 
 use crate::view::{View, Window};

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use kernels::Isa;
 use kernels::buffer::Buffer;
+use kernels::conv2d::Living;
+use kernels::{Isa, conv2d};
 
 use super::{PackTask, Whole, step};
 use crate::Feed;
-use crate::plan::{Plan, SumKind, Work};
+use crate::plan::{Gradients, Plan, Step, SumKind, Work};
 
 /// What all groups read.
 pub(crate) struct Context<'a> {
@@ -25,6 +26,7 @@ pub(crate) struct Group {
     samples: Range<usize>,
     slots: Vec<Buffer>,
     sums: Vec<PartialSum>,
+    living: Living,
 }
 
 /// A group's part of a sum; one of the two is empty.
@@ -49,13 +51,21 @@ impl Group {
         let sum = |sum: &crate::plan::Sum| {
             let len = sum.len(&plan.values, samples.len());
             match sum.kind {
-                SumKind::Kernel(_) => PartialSum { kernel: Buffer::zeros(len), numbers: Vec::new() },
+                SumKind::Kernel(_) | SumKind::Canonical => {
+                    PartialSum { kernel: Buffer::zeros(len), numbers: Vec::new() }
+                }
                 SumKind::Plain | SumKind::Mean | SumKind::Statistics { .. } => {
                     PartialSum { kernel: Buffer::default(), numbers: vec![0.0; len] }
                 }
             }
         };
-        Group { slots, sums: plan.sums.iter().map(sum).collect(), samples }
+        let mut living = Living::default();
+        for step in plan.stages.iter().flat_map(|stage| &stage.steps) {
+            if let Work::LivingGradients(gradients) = &step.work {
+                living.reserve(&gradients.pooled);
+            }
+        }
+        Group { slots, sums: plan.sums.iter().map(sum).collect(), living, samples }
     }
 
     /// The number of samples.
@@ -83,24 +93,50 @@ impl Group {
         for local in Plan::shards(&self.samples) {
             let shard = Shard { first: self.samples.start + local.start, n: local.len(), local };
             for one in &stage.steps {
-                match one.write {
-                    Some((slot, view)) => {
-                        // What is written is taken out, so that the other slots can be read meanwhile.
-                        let mut written = std::mem::take(&mut self.slots[slot]);
-                        let start = if context.plan.slots[slot].kept { shard.local.start } else { 0 };
-                        let result = &mut written[view.len(start)..][..view.len(shard.n)];
-                        step::compute(context, one, &shard, &self.slots, result);
-                        self.slots[slot] = written;
-                    }
-                    None => {
-                        let sum = one.work.sum().expect("what stores nothing sums");
-                        let mut part = std::mem::take(&mut self.sums[sum]);
-                        step::add(context, one, &shard, &self.slots, &mut part);
-                        self.sums[sum] = part;
-                    }
-                }
+                self.run_step(context, one, &shard);
             }
         }
+    }
+
+    /// What a step writes is taken out of the group, so that all else can be read meanwhile.
+    fn run_step(&mut self, context: &Context<'_>, one: &Step, shard: &Shard) {
+        let mut written = one.write.map(|(slot, _)| std::mem::take(&mut self.slots[slot]));
+        let result = one.write.zip(written.as_mut()).map(|((slot, view), written)| {
+            let start = if context.plan.slots[slot].kept { shard.local.start } else { 0 };
+            &mut written[view.len(start)..][..view.len(shard.n)]
+        });
+        match (&one.work, result) {
+            (Work::LivingGradients(gradients), dx) => self.pull_back(context, one, gradients, shard, dx),
+            (_, Some(result)) => step::compute(context, one, shard, &self.slots, result),
+            (work, None) => {
+                let sum = work.sum().expect("what stores nothing sums");
+                step::add(context, one, shard, &self.slots, &mut self.sums[sum]);
+            }
+        }
+        if let (Some((slot, _)), Some(written)) = (one.write, written) {
+            self.slots[slot] = written;
+        }
+    }
+
+    fn pull_back(
+        &mut self,
+        context: &Context<'_>,
+        one: &Step,
+        gradients: &Gradients,
+        shard: &Shard,
+        dx: Option<&mut [f32]>,
+    ) {
+        let mut kernel = std::mem::take(&mut self.sums[gradients.kernel_sum].kernel);
+        let bias = gradients.bias_sum.map(|sum| &mut self.sums[sum].numbers[..]);
+        let wanted = conv2d::Gradients {
+            input: gradients.kernel.map(|kernel| context.whole.get(kernel)).zip(dx),
+            kernel: Some(&mut kernel),
+            bias,
+        };
+        let signals = step::signals(context, one, shard, &self.slots);
+        let (isa, n) = (context.isa, shard.n);
+        conv2d::living_gradients(isa, &gradients.pooled, n, signals, &mut self.living, wanted);
+        self.sums[gradients.kernel_sum].kernel = kernel;
     }
 }
 

@@ -211,12 +211,24 @@ pub(crate) fn compute(context: &Context<'_>, step: &Step, shard: &Shard, slots: 
                 y[at].iter_mut().zip(from).for_each(|(y, x)| *y = x * factor);
             }
         }
-        Work::KernelGradient { .. }
+        Work::LivingGradients(_)
+        | Work::KernelGradient { .. }
         | Work::SumToChannels { .. }
         | Work::SumOverBatch { .. }
         | Work::Statistics { .. }
-        | Work::BatchNormSums { .. } => unreachable!("sums store nothing"),
+        | Work::BatchNormSums { .. } => unreachable!("{} sums", step.work.name()),
     }
+}
+
+/// What the gradients of a pooled convolution read.
+pub(crate) fn signals<'a>(
+    context: &'a Context<'a>,
+    step: &'a Step,
+    shard: &'a Shard,
+    slots: &'a [Buffer],
+) -> conv2d::Signals<'a> {
+    let read = Reader { context, step, shard, slots };
+    conv2d::Signals { x: read.samples(0), y: read.samples(1), dy: read.samples(2) }
 }
 
 /// Adds a shard's part to a sum.

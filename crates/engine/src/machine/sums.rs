@@ -28,6 +28,7 @@ impl SumTask {
         let (mut kernel, mut numbers, mut counts) = (Buffer::default(), Vec::new(), Vec::new());
         match sum.kind {
             SumKind::Kernel(conv) => kernel = Buffer::zeros(conv2d::packed_len(&conv)),
+            SumKind::Canonical => {}
             SumKind::Plain | SumKind::Mean => numbers = vec![0.0; plan.values.lens[sum.write]],
             SumKind::Statistics { positions } => {
                 let shards: Vec<usize> = plan.groups.iter().flat_map(Plan::shards).map(|shard| shard.len()).collect();
@@ -59,6 +60,7 @@ impl SumTask {
                 add_kernels(groups, self.index, 0, &mut self.kernel);
                 conv2d::unpack(&conv, &self.kernel, &mut self.result);
             }
+            SumKind::Canonical => add_kernels(groups, self.index, 0, &mut self.result),
             SumKind::Plain | SumKind::Mean => {
                 let divisor = if matches!(self.sum.kind, SumKind::Mean) { plan.batch as f64 } else { 1.0 };
                 for (place, result) in self.result.iter_mut().enumerate() {
@@ -79,7 +81,7 @@ impl SumTask {
     }
 }
 
-/// The sum of the groups' packed gradients from `start` on, in the order of the groups.
+/// The sum of the groups' gradients from `start` on, in the order of the groups.
 fn add_kernels(groups: &[Group], sum: usize, start: usize, total: &mut [f32]) {
     if total.len() > TASK {
         let half = total.len() / 2;

@@ -2,14 +2,14 @@
 
 use graph::ops::{Binary, Unary, Window};
 use graph::{Graph, NodeId, Op};
-use kernels::conv2d::Conv2d;
+use kernels::conv2d::{Conv2d, Pooled};
 use kernels::pool::Pool;
 
-use super::fuse::{Epilogue, Fusions};
+use super::fuse::{Back, Epilogue, Fusions};
 use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
-use super::step::{Operand, Step, Work};
+use super::step::{Gradients, Operand, Step, Work};
 use super::{Pack, Sum, SumKind, Values};
 
 /// A node that becomes a step, and the stage that it stands in.
@@ -38,7 +38,7 @@ pub(crate) fn planned(graph: &Graph, order: &Order, layout: &Layout, fusions: &F
         let stage = order.stage[id.0 as usize];
         let is_step = match order.role[id.0 as usize] {
             Role::Each => !layout.is_alias(id) && !fusions.is_absorbed(id),
-            Role::Sum => true,
+            Role::Sum => !fusions.is_absorbed(id),
             Role::Leaf => layout.is_copied_input(graph, id),
             Role::Whole => false,
         };
@@ -58,6 +58,11 @@ impl Builder<'_> {
 
     fn touch(&self, planned: &Planned) -> Touch {
         let id = planned.node;
+        if let Some(back) = self.fusions.back(id) {
+            let reads = [back.x, back.y, back.dy].map(|id| self.layout.root(id)).to_vec();
+            let write = back.input_gradient.map(|(dx, _)| (dx, *self.layout.view(dx)));
+            return Touch { stage: planned.stage, reads, write, in_place: Vec::new() };
+        }
         let result = self.result(id);
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
         let root = |id: &NodeId| self.layout.root(*id);
@@ -81,6 +86,9 @@ impl Builder<'_> {
 
     pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Step {
         let id = planned.node;
+        if let Some(back) = self.fusions.back(id) {
+            return self.back_step(id, &back, slots);
+        }
         let node = self.graph.node(id);
         let work = self.work(id);
         let reads = match &node.op {
@@ -96,6 +104,24 @@ impl Builder<'_> {
         let result = self.result(id);
         let slot = slots.of(self.layout.root(result)).filter(|_| self.order.role[id.0 as usize] != Role::Sum);
         Step { node: result, work, reads, write: slot.map(|slot| (slot, *self.layout.view(result))) }
+    }
+
+    fn back_step(&mut self, id: NodeId, back: &Back, slots: &Slots) -> Step {
+        let view = |id: NodeId| *self.layout.view(id);
+        let conv = Conv2d { input: view(back.x), output: view(back.y), window: window(&back.convolution), groups: 1 };
+        let pool = Pool { input: view(back.y), output: view(back.dy), window: window(&back.pool) };
+        let gradients = Gradients {
+            pooled: Pooled { conv, pool },
+            kernel: back.input_gradient.map(|(_, kernel)| self.values.fixed(self.graph, kernel)),
+            kernel_sum: self.sum(back.kernel_gradient, SumKind::Canonical),
+            bias_sum: back.bias_gradient.map(|bias| self.sum(bias, SumKind::Plain)),
+        };
+        let reads = [back.x, back.y, back.dy].map(|id| self.operand(id, slots)).to_vec();
+        let write = back.input_gradient.map(|(dx, _)| {
+            (slots.of(self.layout.root(dx)).expect("what is written has a slot"), *self.layout.view(dx))
+        });
+        let node = back.input_gradient.map_or(id, |(dx, _)| dx);
+        Step { node, work: Work::LivingGradients(gradients), reads, write }
     }
 
     /// Where a value is read.
@@ -125,12 +151,6 @@ impl Builder<'_> {
         let graph = self.graph;
         let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
         let view = |id: NodeId| *self.layout.view(id);
-        let window = |window: &Window| kernels::Window {
-            kernel: window.kernel,
-            stride: window.stride,
-            padding: window.padding,
-            dilation: window.dilation,
-        };
         let convolution = |x: NodeId, y: NodeId, w: &Window, groups: usize| Conv2d {
             input: view(x),
             output: view(y),
@@ -237,6 +257,12 @@ impl Builder<'_> {
         self.sums.push(Sum { node, kind, stage: self.order.stage[node.0 as usize], write });
         self.sums.len() - 1
     }
+}
+
+/// The kernels' name of a window.
+fn window(window: &Window) -> kernels::Window {
+    let Window { kernel, stride, padding, dilation } = *window;
+    kernels::Window { kernel, stride, padding, dilation }
 }
 
 /// Operands that a node's result may overwrite, best first.

@@ -1,6 +1,7 @@
-//! Which nodes are computed together with the convolution or dense layer before them: a bias, then a relu.
+//! Which nodes are computed together: with a convolution or dense layer the bias and the relu behind it; and what flows
+//! back from a max pool through a relu to a convolution, whose gradients run over lists of what is not zero.
 
-use graph::ops::Activation;
+use graph::ops::{Activation, Window};
 use graph::{Graph, NodeId, Op};
 
 use super::order::{Order, Role};
@@ -14,10 +15,28 @@ pub(crate) struct Epilogue {
     pub relu: bool,
 }
 
+/// The gradients of a convolution with relu and max pool behind it, all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Back {
+    pub x: NodeId,
+    /// Relu of the convolution.
+    pub y: NodeId,
+    /// The gradient of the pool's result.
+    pub dy: NodeId,
+    pub convolution: Window,
+    pub pool: Window,
+    pub kernel_gradient: NodeId,
+    /// The input's gradient, and the kernel that it reads.
+    pub input_gradient: Option<(NodeId, NodeId)>,
+    pub bias_gradient: Option<NodeId>,
+}
+
 /// For every node the epilogue of its product, and whether it is part of another's.
 #[derive(Clone, Debug)]
 pub(crate) struct Fusions {
     epilogues: Vec<Option<Epilogue>>,
+    /// By the gradient of relu.
+    backs: Vec<Option<Back>>,
     absorbed: Vec<bool>,
 }
 
@@ -25,7 +44,7 @@ impl Fusions {
     /// The fusions of a graph; none if every node is to keep its own value.
     pub fn new(graph: &Graph, order: &Order, keep_all: bool) -> Fusions {
         let n = graph.nodes().len();
-        let mut fusions = Fusions { epilogues: vec![None; n], absorbed: vec![false; n] };
+        let mut fusions = Fusions { epilogues: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
         let readers = Readers::new(graph, order);
         for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
             if !matches!(graph.node(id).op, Op::Conv2d { .. } | Op::Dense) {
@@ -37,7 +56,23 @@ impl Fusions {
             }
             fusions.epilogues[id.0 as usize] = Some(epilogue);
         }
+        for id in graph.ids().filter(|id| !keep_all && order.is(*id, Role::Each)) {
+            if let Some((back, absorbed)) = back(graph, order, &readers, id) {
+                absorbed.iter().for_each(|id| fusions.absorbed[id.0 as usize] = true);
+                fusions.backs[id.0 as usize] = Some(back);
+            }
+        }
         fusions
+    }
+
+    /// What begins with the gradient of relu `id`.
+    pub fn back(&self, id: NodeId) -> Option<Back> {
+        self.backs[id.0 as usize]
+    }
+
+    /// All of them.
+    pub fn backs(&self) -> impl Iterator<Item = Back> + '_ {
+        self.backs.iter().copied().flatten()
     }
 
     fn extend(&mut self, graph: &Graph, order: &Order, readers: &Readers, epilogue: &mut Epilogue) {
@@ -66,6 +101,43 @@ impl Fusions {
     }
 }
 
+/// The gradients that flow back from the gradient of relu `id`, if they fit the pattern, and the nodes that disappear.
+/// Lists pay where at most a quarter of the gradient is alive.
+fn back(graph: &Graph, order: &Order, readers: &Readers, id: NodeId) -> Option<(Back, Vec<NodeId>)> {
+    let Op::ActivateGradient(Activation::Relu) = graph.node(id).op else { return None };
+    let &[y, pool_gradient] = graph.node(id).inputs.as_slice() else { return None };
+    let Op::MaxPool2dGradient { window: pool } = graph.node(pool_gradient).op else { return None };
+    let &[pooled, dy] = graph.node(pool_gradient).inputs.as_slice() else { return None };
+    let apart = pool.stride[0] >= pool.kernel[0] && pool.stride[1] >= pool.kernel[1] && pool.padding == [0; 4];
+    if pooled != y || !apart || pool.kernel[0] * pool.kernel[1] < 4 || readers.only(pool_gradient) != Some(id) {
+        return None;
+    }
+    let (mut kernel_gradient, mut input_gradient, mut bias_gradient) = (None, None, None);
+    for &reader in readers.all(id)? {
+        let node = graph.node(reader);
+        match &node.op {
+            Op::Conv2dKernelGradient { window, groups: 1 } if node.inputs[1] == id && window.dilation[1] == 1 => {
+                kernel_gradient = kernel_gradient.xor(Some((reader, node.inputs[0], *window)));
+            }
+            Op::Conv2dInputGradient { groups: 1, .. } if node.inputs[0] == id => {
+                input_gradient = input_gradient.xor(Some((reader, node.inputs[1])));
+            }
+            Op::SumToChannels => bias_gradient = bias_gradient.xor(Some(reader)),
+            _ => return None,
+        }
+    }
+    let (kernel_gradient, x, convolution) = kernel_gradient?;
+    let gone: Vec<NodeId> = [pool_gradient, kernel_gradient]
+        .into_iter()
+        .chain(input_gradient.map(|(node, _)| node))
+        .chain(bias_gradient)
+        .collect();
+    let is_same = |other: &NodeId| order.stage[other.0 as usize] == order.stage[id.0 as usize];
+    let all_read = gone.len() == readers.all(id)?.len() + 1;
+    let back = Back { x, y, dy, convolution, pool, kernel_gradient, input_gradient, bias_gradient };
+    (all_read && gone.iter().all(is_same) && graph.shape(x).dims.len() == 3).then_some((back, gone))
+}
+
 /// Who reads a value: nobody else may, where it is to disappear in a fusion.
 struct Readers {
     by_node: Vec<Vec<NodeId>>,
@@ -81,6 +153,11 @@ impl Readers {
         let mut is_output = vec![false; by_node.len()];
         graph.outputs().iter().for_each(|(_, id)| is_output[id.0 as usize] = true);
         Readers { by_node, is_output }
+    }
+
+    /// All readers of a value that is no output.
+    fn all(&self, id: NodeId) -> Option<&[NodeId]> {
+        (!self.is_output[id.0 as usize]).then_some(&self.by_node[id.0 as usize])
     }
 
     /// The one reader of a value that is no output.

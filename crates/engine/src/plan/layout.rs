@@ -4,6 +4,7 @@
 use graph::{DType, Graph, NodeId, Op, Shape};
 use kernels::View;
 
+use super::fuse::Fusions;
 use super::order::{Order, Role};
 
 /// Layout of every value that belongs to samples.
@@ -14,8 +15,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub fn new(graph: &Graph, order: &Order) -> Layout {
-        let borders = borders(graph, order);
+    pub fn new(graph: &Graph, order: &Order, fusions: &Fusions) -> Layout {
+        let borders = borders(graph, order, fusions);
         let views = graph.nodes().iter().zip(&borders).map(|(node, border)| view(&node.shape, *border)).collect();
         let mut layout = Layout { views, root: graph.ids().collect() };
         for (id, node) in graph.ids().zip(graph.nodes()) {
@@ -61,7 +62,7 @@ pub(crate) fn view(shape: &Shape, border: [usize; 4]) -> View {
 }
 
 /// For each image the widest padding that a convolution reads it with.
-fn borders(graph: &Graph, order: &Order) -> Vec<[usize; 4]> {
+fn borders(graph: &Graph, order: &Order, fusions: &Fusions) -> Vec<[usize; 4]> {
     let mut borders = vec![[0; 4]; graph.nodes().len()];
     for (id, node) in graph.ids().zip(graph.nodes()) {
         let (Op::Conv2d { window, .. } | Op::Conv2dKernelGradient { window, .. }) = &node.op else { continue };
@@ -75,6 +76,12 @@ fn borders(graph: &Graph, order: &Order) -> Vec<[usize; 4]> {
     // The gradient of a maximum walks over its operand and its result at once.
     for (id, node) in graph.ids().zip(graph.nodes()).filter(|(_, n)| matches!(n.op, Op::MaxPool2dGradient { .. })) {
         borders[id.0 as usize] = borders[node.inputs[0].0 as usize];
+    }
+    // Lists of living gradients hold places that are those of x and of its gradient.
+    for back in fusions.backs() {
+        if let Some((dx, _)) = back.input_gradient {
+            borders[dx.0 as usize] = borders[back.x.0 as usize];
+        }
     }
     debug_assert!(graph.nodes().iter().zip(&borders).all(|(n, b)| *b == [0; 4] || n.dtype == DType::F32));
     borders

@@ -22,7 +22,7 @@ use kernels::View;
 use kernels::conv2d::{Conv2d, packed_len};
 
 pub(crate) use slots::Slot;
-pub(crate) use step::{Fixed, Operand, Step, Work};
+pub(crate) use step::{Fixed, Gradients, Operand, Step, Work};
 pub(crate) use values::Values;
 pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 
@@ -92,6 +92,8 @@ pub(crate) struct Sum {
 pub(crate) enum SumKind {
     /// A packed kernel's gradient in f32.
     Kernel(Conv2d),
+    /// A kernel's gradient in f32 in its canonical layout.
+    Canonical,
     /// As many f64 as the value has numbers.
     Plain,
     /// The same, divided by the batch.
@@ -122,8 +124,8 @@ impl Plan {
     /// Plans `graph`; with `keep_all` no node disappears in another and no two values share memory.
     pub fn new(graph: &Graph, batch: usize, keep_all: bool) -> Plan {
         let order = Order::new(graph);
-        let layout = Layout::new(graph, &order);
         let fusions = Fusions::new(graph, &order, keep_all);
+        let layout = Layout::new(graph, &order, &fusions);
         let mut values = Values::new(graph);
         let mut builder = build::Builder {
             graph,
@@ -183,7 +185,7 @@ impl Sum {
         let numbers = values.lens[self.write];
         match self.kind {
             SumKind::Kernel(conv) => packed_len(&conv),
-            SumKind::Plain | SumKind::Mean => numbers,
+            SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
             SumKind::Statistics { .. } => samples.div_ceil(SHARD) * numbers,
         }
     }

@@ -122,7 +122,7 @@ impl fmt::Display for Step {
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.kind {
-            SumKind::Kernel(_) => "kernel gradient",
+            SumKind::Kernel(_) | SumKind::Canonical => "kernel gradient",
             SumKind::Plain => "sum",
             SumKind::Mean => "mean",
             SumKind::Statistics { .. } => "statistics",

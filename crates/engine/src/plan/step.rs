@@ -3,7 +3,7 @@
 use graph::NodeId;
 use graph::ops::{Activation, Binary};
 use kernels::View;
-use kernels::conv2d::Conv2d;
+use kernels::conv2d::{Conv2d, Pooled};
 use kernels::pool::Pool;
 
 /// A value of the whole batch.
@@ -87,6 +87,8 @@ pub(crate) enum Work {
     Spread {
         mean: bool,
     },
+    /// x, y and dy to all gradients of a convolution with relu and max pool behind it.
+    LivingGradients(Gradients),
     /// Sums over the batch: their parts go to the group's sum of this number.
     KernelGradient {
         conv: Conv2d,
@@ -105,6 +107,17 @@ pub(crate) enum Work {
         epsilon: f32,
         sum: usize,
     },
+}
+
+/// Which gradients flow back from a pooled convolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gradients {
+    pub pooled: Pooled,
+    /// Read for the input's gradient, which is what the step stores.
+    pub kernel: Option<Fixed>,
+    /// Numbers of the sums.
+    pub kernel_sum: usize,
+    pub bias_sum: Option<usize>,
 }
 
 /// A step of a segment.

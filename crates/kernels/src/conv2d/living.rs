@@ -1,0 +1,395 @@
+//! The gradients of a convolution behind which stand a relu and a max pool: only living gradients are multiplied.
+//!
+//! Of a pool's window one number a channel has a gradient, and it has none where relu gave zero, so that of the gradient
+//! of a 2×2 pool's operand at most a quarter is not zero. Per image and output channel these numbers are listed with the
+//! place of their window in the input; kernel and input gradient then run over the lists. Kernels and their gradients are
+//! read and written in the canonical layout.
+
+use super::Conv2d;
+use super::forward::lanes_of;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::pool::Pool;
+use crate::{Isa, View};
+
+/// A gradient that is not zero, and where in the image its window begins.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    window: u32,
+    value: f32,
+}
+
+/// Memory for the lists of one image.
+#[derive(Clone, Debug, Default)]
+pub struct Living {
+    /// `[channel][places of the pool]`
+    entries: Vec<Entry>,
+    counts: Vec<u32>,
+}
+
+/// A convolution with the pool behind its relu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pooled {
+    /// From x to the operand of the pool.
+    pub conv: Conv2d,
+    /// From there to the pool's result.
+    pub pool: Pool,
+}
+
+/// What comes in: n images each.
+#[derive(Clone, Copy, Debug)]
+pub struct Signals<'a> {
+    /// The convolution's input.
+    pub x: &'a [f32],
+    /// The operand of the pool: relu of the convolution.
+    pub y: &'a [f32],
+    /// The gradient of the pool's result.
+    pub dy: &'a [f32],
+}
+
+/// Where the gradients go; those that are not asked for are none.
+#[derive(Debug)]
+pub struct Gradients<'a> {
+    /// The kernel, and the gradient of x, which is overwritten; of the layout of x, with zeros as its border.
+    pub input: Option<(&'a [f32], &'a mut [f32])>,
+    /// Is added to; canonical.
+    pub kernel: Option<&'a mut [f32]>,
+    /// Is added to.
+    pub bias: Option<&'a mut [f64]>,
+}
+
+impl Living {
+    /// Lists for images of this geometry or smaller ones.
+    pub fn reserve(&mut self, pooled: &Pooled) {
+        let channels = pooled.conv.output.channels;
+        let places = pooled.pool.output.height * pooled.pool.output.width;
+        self.entries.resize(self.entries.len().max(channels * places), Entry::default());
+        self.counts.resize(self.counts.len().max(channels), 0);
+    }
+}
+
+impl Pooled {
+    /// Whether the lists can be made: windows that do not overlap, rows of the kernel in one piece.
+    pub fn suits(&self) -> bool {
+        let (conv, pool) = (&self.conv, &self.pool.window);
+        let apart = pool.stride[0] >= pool.kernel[0] && pool.stride[1] >= pool.kernel[1];
+        apart && pool.padding == [0; 4] && conv.groups == 1 && conv.window.dilation[1] == 1
+    }
+
+    /// Numbers of a row of the kernel.
+    fn row(&self) -> usize {
+        self.conv.window.kernel[1] * self.conv.input.channels
+    }
+}
+
+/// Computes the gradients asked for, image by image.
+///
+/// # Panics
+/// If a slice is too short for `n` images, `living` has not enough room, or the geometry does not suit.
+pub fn living_gradients(
+    isa: Isa,
+    pooled: &Pooled,
+    n: usize,
+    signals: Signals<'_>,
+    living: &mut Living,
+    mut gradients: Gradients<'_>,
+) {
+    let (conv, pool) = (&pooled.conv, &pooled.pool);
+    assert!(pooled.suits());
+    conv.check(n, signals.x.len(), signals.y.len());
+    assert!(pool.input.height == conv.output.height && pool.input.width == conv.output.width);
+    assert!(pool.input.channels == conv.output.channels && pool.output.channels == conv.output.channels);
+    assert!(signals.y.len() >= pool.input.len(n) && signals.dy.len() >= pool.output.len(n));
+    let [down, right] = [0, 1].map(|axis| {
+        let places = [pool.output.height, pool.output.width][axis];
+        places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
+    });
+    assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
+    let places = pool.output.height * pool.output.width;
+    assert!(living.entries.len() >= places * conv.output.channels && living.counts.len() >= conv.output.channels);
+    assert!(signals.x.len() <= u32::MAX as usize);
+    if let Some((kernel, dx)) = &mut gradients.input {
+        assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
+        conv.check(n, dx.len(), signals.y.len());
+        for row in conv.input.rows(n) {
+            dx[row].fill(0.0);
+        }
+    }
+    assert!(gradients.kernel.as_ref().is_none_or(|kernel| kernel.len() == conv.kernel_len()));
+    for image in 0..n {
+        isa.run(List { pooled, image, y: signals.y, dy: signals.dy, living: &mut *living });
+        if let Some(bias) = &mut gradients.bias {
+            for (channel, bias) in bias.iter_mut().enumerate() {
+                *bias += f64::from(living.of(channel, places).iter().map(|entry| entry.value).sum::<f32>());
+            }
+        }
+        if let Some(kernel) = &mut gradients.kernel {
+            isa.run(KernelGradient { pooled, x: signals.x, living: &*living, kernel });
+        }
+        if let Some((kernel, dx)) = &mut gradients.input {
+            isa.run(InputGradient { pooled, kernel, living: &*living, dx });
+        }
+    }
+    if let Some((_, dx)) = &mut gradients.input {
+        clear_border(&conv.input, n, dx);
+    }
+}
+
+/// Zeros around the images, where windows that reach into the padding have left something.
+fn clear_border(view: &View, n: usize, x: &mut [f32]) {
+    if view.is_plain() {
+        return;
+    }
+    let mut end = 0;
+    for row in view.rows(n) {
+        x[end..row.start].fill(0.0);
+        end = row.end;
+    }
+    x[end..view.len(n)].fill(0.0);
+}
+
+impl Living {
+    fn of(&self, channel: usize, places: usize) -> &[Entry] {
+        &self.entries[channel * places..][..self.counts[channel] as usize]
+    }
+}
+
+/// Lists the living gradients of an image.
+struct List<'a> {
+    pooled: &'a Pooled,
+    image: usize,
+    y: &'a [f32],
+    dy: &'a [f32],
+    living: &'a mut Living,
+}
+
+/// Channels that are listed at once.
+const CHANNELS: usize = 16;
+
+impl Kernel for List<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let (channels, places) = (conv.output.channels, pool.output.height * pool.output.width);
+        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
+        let [padded_rows, padded_columns, ..] = conv.window.padding;
+        let start = conv.input.origin - padded_rows * conv.input.row_pitch - padded_columns * conv.input.channels;
+        let Living { entries, counts } = self.living;
+        counts[..channels].fill(0);
+        for row in 0..pool.output.height {
+            for column in 0..pool.output.width {
+                let (top, left) = (row * pool.window.stride[0], column * pool.window.stride[1]);
+                let first = start + self.image * conv.input.image_pitch + top * down + left * right;
+                let from = pool.input.at(self.image, top, left);
+                let to = pool.output.at(self.image, row, column);
+                for channel in (0..channels).step_by(CHANNELS) {
+                    let len = CHANNELS.min(channels - channel);
+                    let mut best = [0.0f32; CHANNELS];
+                    let mut window = [0u32; CHANNELS];
+                    for i in 0..pool.window.kernel[0] {
+                        for j in 0..pool.window.kernel[1] {
+                            let y = &self.y[from + i * pool.input.row_pitch + j * channels + channel..][..len];
+                            let place = (first + i * down + j * right) as u32;
+                            larger(y, place, &mut best, &mut window);
+                        }
+                    }
+                    let dy = &self.dy[to + channel..][..len];
+                    for c in 0..len {
+                        let count = &mut counts[channel + c];
+                        entries[(channel + c) * places + *count as usize] = Entry { window: window[c], value: dy[c] };
+                        *count += u32::from(best[c] > 0.0 && dy[c] != 0.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where `y` is larger than the best so far it becomes the best.
+#[inline(always)]
+fn larger(y: &[f32], place: u32, best: &mut [f32; CHANNELS], window: &mut [u32; CHANNELS]) {
+    if let Ok(y) = <&[f32; CHANNELS]>::try_from(y) {
+        for c in 0..CHANNELS {
+            let wins = y[c] > best[c];
+            best[c] = if wins { y[c] } else { best[c] };
+            window[c] = if wins { place } else { window[c] };
+        }
+        return;
+    }
+    for c in 0..y.len() {
+        if y[c] > best[c] {
+            (best[c], window[c]) = (y[c], place);
+        }
+    }
+}
+
+/// `dkernel[o, i, ..] += value * x[window + row i, ..]` for all entries of o.
+struct KernelGradient<'a> {
+    pooled: &'a Pooled,
+    x: &'a [f32],
+    living: &'a Living,
+    kernel: &'a mut [f32],
+}
+
+/// `dx[window + row i, ..] += value * kernel[o, i, ..]` for all entries of o.
+struct InputGradient<'a> {
+    pooled: &'a Pooled,
+    kernel: &'a [f32],
+    living: &'a Living,
+    dx: &'a mut [f32],
+}
+
+/// A tile of the kernel: some of its rows, some vectors of each.
+struct Tile<'a> {
+    entries: &'a [Entry],
+    /// Of x or dx, at the tile's first number of a window that begins at 0.
+    step: usize,
+    /// Of the kernel: numbers from a row to the next.
+    pitch: usize,
+    /// Numbers of the row that belong to the tile.
+    len: usize,
+}
+
+/// Vectors of a row in a tile.
+const VECTORS: usize = 6;
+
+/// Calls a tile function for all tiles of a kernel: `$call!(rows, vectors, first row, first number, length)`.
+macro_rules! for_tiles {
+    ($lanes:ident, $pooled:expr, $function:ident, |$row:ident, $first:ident, $len:ident| ($($argument:expr),*)) => {{
+        let (rows, numbers) = ($pooled.conv.window.kernel[0], $pooled.row());
+        // Three rows of six vectors fill the registers of AVX-512; others take a row at a time.
+        let at_once = if rows == 3 && $lanes::N == 16 { 3 } else { 1 };
+        for $row in (0..rows).step_by(at_once) {
+            for $first in (0..numbers).step_by(VECTORS * $lanes::N) {
+                let $len = (numbers - $first).min(VECTORS * $lanes::N);
+                match (at_once, $len.div_ceil($lanes::N)) {
+                    (3, 1) => $function::<$lanes, 3, 1>($($argument),*),
+                    (3, 2) => $function::<$lanes, 3, 2>($($argument),*),
+                    (3, 3) => $function::<$lanes, 3, 3>($($argument),*),
+                    (3, 4) => $function::<$lanes, 3, 4>($($argument),*),
+                    (3, 5) => $function::<$lanes, 3, 5>($($argument),*),
+                    (3, _) => $function::<$lanes, 3, 6>($($argument),*),
+                    (_, 1) => $function::<$lanes, 1, 1>($($argument),*),
+                    (_, 2) => $function::<$lanes, 1, 2>($($argument),*),
+                    (_, 3) => $function::<$lanes, 1, 3>($($argument),*),
+                    (_, 4) => $function::<$lanes, 1, 4>($($argument),*),
+                    (_, 5) => $function::<$lanes, 1, 5>($($argument),*),
+                    (_, _) => $function::<$lanes, 1, 6>($($argument),*),
+                }
+            }
+        }
+    }};
+}
+
+impl Kernel for KernelGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let (rows, pitch) = (conv.kernel_rows(), self.pooled.row());
+        let step = conv.window.dilation[0] * conv.input.row_pitch;
+        for channel in 0..conv.output.channels {
+            let entries = self.living.of(channel, pool.output.height * pool.output.width);
+            let kernel = &mut self.kernel[channel * rows..][..rows];
+            // SAFETY: entries hold windows of output pixels, whose rows `check` found inside `x`; the kernel has `rows`
+            // numbers, rows of `pitch`.
+            unsafe {
+                for_tiles!(L, self.pooled, add_to_kernel, |row, first, len| (
+                    &Tile { entries, step, pitch, len },
+                    self.x.as_ptr().add(row * step + first),
+                    kernel.as_mut_ptr().add(row * pitch + first)
+                ));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// From the window of every entry on, `R` rows of `len` numbers, `step` apart, can be read at `x`; `R` rows of `len`
+/// numbers, `pitch` apart, can be written at `kernel`.
+#[inline(always)]
+unsafe fn add_to_kernel<L: Lanes, const R: usize, const V: usize>(tile: &Tile<'_>, x: *const f32, kernel: *mut f32) {
+    let last = lanes_of::<L>(tile.len, V - 1);
+    let mut sums = [[L::splat(0.0); V]; R];
+    for entry in tile.entries {
+        let value = L::splat(entry.value);
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller's promise.
+                let x = unsafe {
+                    let from = x.add(entry.window as usize + row * tile.step + v * L::N);
+                    if v + 1 < V { L::load(from) } else { L::load_first(from, last) }
+                };
+                *sum = value.mul_add(x, *sum);
+            }
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        for (v, sum) in sums.iter().enumerate() {
+            let count = lanes_of::<L>(tile.len, v);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let to = kernel.add(row * tile.pitch + v * L::N);
+                L::load_first(to, count).add(*sum).store_first(to, count);
+            }
+        }
+    }
+}
+
+impl Kernel for InputGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let (rows, pitch) = (conv.kernel_rows(), self.pooled.row());
+        let step = conv.window.dilation[0] * conv.input.row_pitch;
+        for channel in 0..conv.output.channels {
+            let entries = self.living.of(channel, pool.output.height * pool.output.width);
+            let kernel = &self.kernel[channel * rows..][..rows];
+            // SAFETY: entries hold windows of output pixels, whose rows `check` found inside `dx`; the kernel has `rows`
+            // numbers, rows of `pitch`.
+            unsafe {
+                for_tiles!(L, self.pooled, add_to_input, |row, first, len| (
+                    &Tile { entries, step, pitch, len },
+                    kernel.as_ptr().add(row * pitch + first),
+                    self.dx.as_mut_ptr().add(row * step + first)
+                ));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `R` rows of `len` numbers, `pitch` apart, can be read at `kernel`; from the window of every entry on, `R` rows of `len`
+/// numbers, `step` apart, can be read and written at `dx`.
+#[inline(always)]
+unsafe fn add_to_input<L: Lanes, const R: usize, const V: usize>(tile: &Tile<'_>, kernel: *const f32, dx: *mut f32) {
+    let last = lanes_of::<L>(tile.len, V - 1);
+    let mut weights = [[L::splat(0.0); V]; R];
+    for (row, weights) in weights.iter_mut().enumerate() {
+        for (v, weight) in weights.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *weight = unsafe { L::load_first(kernel.add(row * tile.pitch + v * L::N), lanes_of::<L>(tile.len, v)) };
+        }
+    }
+    for entry in tile.entries {
+        let value = L::splat(entry.value);
+        for (row, weights) in weights.iter().enumerate() {
+            for (v, weight) in weights.iter().enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = dx.add(entry.window as usize + row * tile.step + v * L::N);
+                    // A masked store is not forwarded to the next entry's load.
+                    match v + 1 < V || last == L::N {
+                        true => value.mul_add(*weight, L::load(to)).store(to),
+                        false => value.mul_add(*weight, L::load_first(to, last)).store_first(to, last),
+                    }
+                }
+            }
+        }
+    }
+}
