@@ -163,7 +163,10 @@ impl Builder<'_> {
             Op::Input { .. } | Op::Reshape { .. } => Work::Copy,
             Op::Conv2d { window, groups } => {
                 let epilogue = self.fusions.epilogue(id).expect("every product has one");
-                let conv = convolution(inputs[0], epilogue.result, window, *groups);
+                let mut conv = convolution(inputs[0], epilogue.result, window, *groups);
+                if let Some(seen) = self.fusions.seen(epilogue.result) {
+                    (conv.output.height, conv.output.width) = (seen.height, seen.width);
+                }
                 self.convolve(conv, inputs[1], epilogue)
             }
             Op::Dense => {

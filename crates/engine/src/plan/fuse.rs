@@ -15,6 +15,13 @@ pub(crate) struct Epilogue {
     pub relu: bool,
 }
 
+/// The part of an image, from its first pixel on, that its readers see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub height: usize,
+    pub width: usize,
+}
+
 /// The gradients of a convolution with relu and max pool behind it, all at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Back {
@@ -35,6 +42,8 @@ pub(crate) struct Back {
 #[derive(Clone, Debug)]
 pub(crate) struct Fusions {
     epilogues: Vec<Option<Epilogue>>,
+    /// By the product's result: what max pools see of it, where nobody else reads it.
+    seen: Vec<Option<Seen>>,
     /// By the gradient of relu.
     backs: Vec<Option<Back>>,
     absorbed: Vec<bool>,
@@ -44,7 +53,8 @@ impl Fusions {
     /// The fusions of a graph; none if every node is to keep its own value.
     pub fn new(graph: &Graph, order: &Order, keep_all: bool) -> Fusions {
         let n = graph.nodes().len();
-        let mut fusions = Fusions { epilogues: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
+        let mut fusions =
+            Fusions { epilogues: vec![None; n], seen: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
         let readers = Readers::new(graph, order);
         for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
             if !matches!(graph.node(id).op, Op::Conv2d { .. } | Op::Dense) {
@@ -62,7 +72,34 @@ impl Fusions {
                 fusions.backs[id.0 as usize] = Some(back);
             }
         }
+        for epilogue in fusions.epilogues.clone().into_iter().flatten().filter(|_| !keep_all) {
+            fusions.seen[epilogue.result.0 as usize] = fusions.seen_by_pools(graph, &readers, epilogue.result);
+        }
         fusions
+    }
+
+    /// What is seen of an image that nobody but max pools reads, and the gradients that flow back through them.
+    fn seen_by_pools(&self, graph: &Graph, readers: &Readers, id: NodeId) -> Option<Seen> {
+        let mut seen = Seen { height: 0, width: 0 };
+        for &reader in readers.all(id)? {
+            match &graph.node(reader).op {
+                Op::MaxPool2d { window } if window.padding == [0; 4] => {
+                    let [height, width] = [0, 1]
+                        .map(|axis| (graph.shape(reader).dims[axis] - 1) * window.stride[axis] + window.kernel[axis]);
+                    seen = Seen { height: seen.height.max(height), width: seen.width.max(width) };
+                }
+                // The pool of these stands among the readers, too.
+                Op::MaxPool2dGradient { .. } if self.is_absorbed(reader) => {}
+                Op::ActivateGradient(_) if self.back(reader).is_some() => {}
+                _ => return None,
+            }
+        }
+        (seen.height > 0).then_some(seen)
+    }
+
+    /// How much of the result of a product is worth computing.
+    pub fn seen(&self, result: NodeId) -> Option<Seen> {
+        self.seen[result.0 as usize]
     }
 
     /// What begins with the gradient of relu `id`.

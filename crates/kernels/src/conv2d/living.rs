@@ -108,6 +108,7 @@ pub fn living_gradients(
     let places = pool.output.height * pool.output.width;
     assert!(living.entries.len() >= places * conv.output.channels && living.counts.len() >= conv.output.channels);
     assert!(signals.x.len() <= u32::MAX as usize);
+    assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
     if let Some((kernel, dx)) = &mut gradients.input {
         assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
         conv.check(n, dx.len(), signals.y.len());
@@ -117,12 +118,8 @@ pub fn living_gradients(
     }
     assert!(gradients.kernel.as_ref().is_none_or(|kernel| kernel.len() == conv.kernel_len()));
     for image in 0..n {
-        isa.run(List { pooled, image, y: signals.y, dy: signals.dy, living: &mut *living });
-        if let Some(bias) = &mut gradients.bias {
-            for (channel, bias) in bias.iter_mut().enumerate() {
-                *bias += f64::from(living.of(channel, places).iter().map(|entry| entry.value).sum::<f32>());
-            }
-        }
+        let bias = gradients.bias.as_deref_mut();
+        isa.run(List { pooled, image, y: signals.y, dy: signals.dy, living: &mut *living, bias });
         if let Some(kernel) = &mut gradients.kernel {
             isa.run(KernelGradient { pooled, x: signals.x, living: &*living, kernel });
         }
@@ -154,64 +151,105 @@ impl Living {
     }
 }
 
-/// Lists the living gradients of an image.
+/// Lists the living gradients of an image, and adds them to the bias' gradient.
 struct List<'a> {
     pooled: &'a Pooled,
     image: usize,
     y: &'a [f32],
     dy: &'a [f32],
     living: &'a mut Living,
+    bias: Option<&'a mut [f64]>,
 }
 
-/// Channels that are listed at once.
-const CHANNELS: usize = 16;
+/// Channels that are listed at once, and places of the pool.
+const BLOCK: usize = 16;
+
+/// What is alive of some channels at some places: values that are zero are not.
+struct Block {
+    windows: [[u32; BLOCK]; BLOCK],
+    values: [[f32; BLOCK]; BLOCK],
+}
 
 impl Kernel for List<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
-        let (channels, places) = (conv.output.channels, pool.output.height * pool.output.width);
-        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
-        let [padded_rows, padded_columns, ..] = conv.window.padding;
-        let start = conv.input.origin - padded_rows * conv.input.row_pitch - padded_columns * conv.input.channels;
-        let Living { entries, counts } = self.living;
-        counts[..channels].fill(0);
-        for row in 0..pool.output.height {
-            for column in 0..pool.output.width {
-                let (top, left) = (row * pool.window.stride[0], column * pool.window.stride[1]);
-                let first = start + self.image * conv.input.image_pitch + top * down + left * right;
-                let from = pool.input.at(self.image, top, left);
-                let to = pool.output.at(self.image, row, column);
-                for channel in (0..channels).step_by(CHANNELS) {
-                    let len = CHANNELS.min(channels - channel);
-                    let mut best = [0.0f32; CHANNELS];
-                    let mut window = [0u32; CHANNELS];
-                    for i in 0..pool.window.kernel[0] {
-                        for j in 0..pool.window.kernel[1] {
-                            let y = &self.y[from + i * pool.input.row_pitch + j * channels + channel..][..len];
-                            let place = (first + i * down + j * right) as u32;
-                            larger(y, place, &mut best, &mut window);
+    fn run<L: Lanes>(mut self) {
+        let pool = &self.pooled.pool;
+        let (channels, places) = (pool.output.channels, pool.output.height * pool.output.width);
+        let mut block = Block { windows: [[0; BLOCK]; BLOCK], values: [[0.0; BLOCK]; BLOCK] };
+        for channel in (0..channels).step_by(BLOCK) {
+            let len = BLOCK.min(channels - channel);
+            let (mut counts, mut sums) = ([0usize; BLOCK], [0.0f32; BLOCK]);
+            for row in 0..pool.output.height {
+                for column in (0..pool.output.width).step_by(BLOCK) {
+                    let n = BLOCK.min(pool.output.width - column);
+                    for place in 0..n {
+                        self.find(channel, len, row, column + place, place, &mut block);
+                        for c in 0..BLOCK {
+                            sums[c] += block.values[place][c];
                         }
                     }
-                    let dy = &self.dy[to + channel..][..len];
-                    for c in 0..len {
-                        let count = &mut counts[channel + c];
-                        entries[(channel + c) * places + *count as usize] = Entry { window: window[c], value: dy[c] };
-                        *count += u32::from(best[c] > 0.0 && dy[c] != 0.0);
+                    let lists = self.living.entries[channel * places..][..len * places].chunks_exact_mut(places);
+                    for (c, list) in lists.enumerate() {
+                        let mut count = counts[c];
+                        for place in 0..n {
+                            let (window, value) = (block.windows[place][c], block.values[place][c]);
+                            // SAFETY: at most one entry a place has been counted before this one, of which the list has
+                            // `places`.
+                            unsafe { *list.get_unchecked_mut(count) = Entry { window, value } };
+                            count += usize::from(value != 0.0);
+                        }
+                        counts[c] = count;
                     }
+                }
+            }
+            for c in 0..len {
+                self.living.counts[channel + c] = counts[c] as u32;
+                if let Some(bias) = &mut self.bias {
+                    bias[channel + c] += f64::from(sums[c]);
                 }
             }
         }
     }
 }
 
+impl List<'_> {
+    /// The window of the first largest number at a place of the pool, and its gradient, for `len` channels.
+    #[inline(always)]
+    fn find(&self, channel: usize, len: usize, row: usize, column: usize, place: usize, block: &mut Block) {
+        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
+        let [above, before, ..] = conv.window.padding;
+        let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
+        let (top, left) = (row * pool.window.stride[0], column * pool.window.stride[1]);
+        let first = start + self.image * conv.input.image_pitch + top * down + left * right;
+        let from = pool.input.at(self.image, top, left) + channel;
+        let (mut best, mut windows) = ([0.0f32; BLOCK], [0u32; BLOCK]);
+        for i in 0..pool.window.kernel[0] {
+            for j in 0..pool.window.kernel[1] {
+                let y = &self.y[from + i * pool.input.row_pitch + j * pool.input.channels..][..len];
+                larger(y, (first + i * down + j * right) as u32, &mut best, &mut windows);
+            }
+        }
+        let mut values = [0.0f32; BLOCK];
+        let dy = &self.dy[pool.output.at(self.image, row, column) + channel..][..len];
+        match <&[f32; BLOCK]>::try_from(dy) {
+            Ok(dy) => values = *dy,
+            Err(_) => values[..len].copy_from_slice(dy),
+        }
+        for c in 0..BLOCK {
+            values[c] = if best[c] > 0.0 { values[c] } else { 0.0 };
+        }
+        (block.windows[place], block.values[place]) = (windows, values);
+    }
+}
+
 /// Where `y` is larger than the best so far it becomes the best.
 #[inline(always)]
-fn larger(y: &[f32], place: u32, best: &mut [f32; CHANNELS], window: &mut [u32; CHANNELS]) {
-    if let Ok(y) = <&[f32; CHANNELS]>::try_from(y) {
-        for c in 0..CHANNELS {
+fn larger(y: &[f32], place: u32, best: &mut [f32; BLOCK], window: &mut [u32; BLOCK]) {
+    if let Ok(y) = <&[f32; BLOCK]>::try_from(y) {
+        for c in 0..BLOCK {
             let wins = y[c] > best[c];
             best[c] = if wins { y[c] } else { best[c] };
             window[c] = if wins { place } else { window[c] };
