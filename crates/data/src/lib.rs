@@ -1,7 +1,7 @@
 //! Data: dataset cards, where the bytes come from, how they are read, and what becomes of them on the way to a batch.
 //!
 //! What comes in: a card and the folders to look in. What goes out: [`Stored`] splits of 8-bit images and labels, checked
-//! and fingerprinted. This crate is the only one that knows OpenCV; it knows no network and no loss.
+//! and fingerprinted. This crate is the only one that knows OpenCV; it knows no layer and no loss.
 
 mod card;
 mod card_check;

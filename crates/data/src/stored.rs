@@ -39,6 +39,17 @@ pub enum Published {
     NotChecked,
 }
 
+impl Published {
+    /// In words: `published`, `a copy that differs`, `not checked`.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Published::Yes => "published",
+            Published::Differs => "a copy that differs",
+            Published::NotChecked => "not checked",
+        }
+    }
+}
+
 /// One split of a dataset: images and, for each, its class.
 #[derive(Clone, Debug)]
 pub struct Split {

@@ -58,8 +58,10 @@ type Corner = (f64, f64);
 /// Outlines that are filled where an odd number of them lies around a point.
 type Outlines = Vec<Vec<Corner>>;
 
-/// The classes.
-const SHAPES: [(&str, fn() -> Outlines); 10] = [
+/// A class: its name and what it looks like.
+type Shape = (&'static str, fn() -> Outlines);
+
+const SHAPES: [Shape; 10] = [
     ("circle", || vec![ellipse(0.9, 0.9)]),
     ("square", || vec![vec![(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)]]),
     ("triangle", || vec![regular(3)]),

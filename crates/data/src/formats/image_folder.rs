@@ -69,7 +69,7 @@ fn entries(folder: &Path) -> std::io::Result<Vec<(String, bool)>> {
 
 /// One image of a split.
 struct Sample {
-    /// Within the dataset's folder.
+    /// Split, class and file, for the fingerprint.
     name: String,
     path: PathBuf,
     label: u32,
@@ -81,7 +81,7 @@ fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
     let (mut splits, mut problems, mut hashes) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, folder) in &words.splits.0 {
         (reading.progress)(Progress::Read { folder: reading.folder, split: name });
-        match read_split(reading.folder, folder, reading.classes, shape) {
+        match read_split(name, &reading.folder.join(folder.as_path()), reading.classes, shape) {
             Ok((split, each)) => {
                 splits.insert(name.clone(), split);
                 hashes.extend(each);
@@ -99,13 +99,8 @@ fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
 
 type ReadSplit = (Split, Vec<(String, blake3::Hash)>);
 
-fn read_split(
-    root: &Path,
-    folder: &RelativePath,
-    classes: &[String],
-    shape: ImageShape,
-) -> Result<ReadSplit, Vec<Problem>> {
-    let (samples, problems) = list(root, folder, classes);
+fn read_split(name: &str, folder: &Path, classes: &[String], shape: ImageShape) -> Result<ReadSplit, Vec<Problem>> {
+    let (samples, problems) = list(name, folder, classes);
     let size = shape.fixed().map(|s| s.iter().product::<usize>()).filter(|size| size * samples.len() <= MAX_IN_MEMORY);
     let done: Vec<Result<(Pixels, blake3::Hash), Problem>> = samples
         .par_iter()
@@ -138,26 +133,25 @@ fn read_split(
 }
 
 /// The images of a split, by class and name, and what is wrong with their folders.
-fn list(root: &Path, folder: &RelativePath, classes: &[String]) -> (Vec<Sample>, Vec<Problem>) {
-    let split = root.join(folder.as_path());
-    let found = match entries(&split) {
+fn list(split: &str, folder: &Path, classes: &[String]) -> (Vec<Sample>, Vec<Problem>) {
+    let found = match entries(folder) {
         Ok(found) => found,
-        Err(error) => return (Vec::new(), vec![Problem::refused(&split, &error)]),
+        Err(error) => return (Vec::new(), vec![Problem::refused(folder, &error)]),
     };
     if found.is_empty() {
         let why = "the folder is empty; it should have a folder for each class";
-        return (Vec::new(), vec![Problem::new(split, why)]);
+        return (Vec::new(), vec![Problem::new(folder, why)]);
     }
     let (mut samples, mut problems) = (Vec::new(), Vec::new());
     for (name, is_folder) in &found {
         if !is_folder {
-            problems.push(Problem::new(split.join(name), "a file stands among the folders of the classes"));
+            problems.push(Problem::new(folder.join(name), "a file stands among the folders of the classes"));
         } else if !classes.contains(name) {
-            problems.push(Problem::new(split.join(name), "no class of the card has the name of this folder"));
+            problems.push(Problem::new(folder.join(name), "no class of the card has the name of this folder"));
         }
     }
     for (label, class) in classes.iter().enumerate() {
-        let class_folder = split.join(class);
+        let class_folder = folder.join(class);
         if !found.iter().any(|(name, is_folder)| name == class && *is_folder) {
             problems.push(Problem::new(class_folder, "the folder of this class is missing"));
             continue;
@@ -177,7 +171,7 @@ fn list(root: &Path, folder: &RelativePath, classes: &[String]) -> (Vec<Sample>,
             if is_folder {
                 problems.push(Problem::new(path, "a folder stands among the images of a class"));
             } else {
-                let name = format!("{}/{class}/{name}", folder.0);
+                let name = format!("{split}/{class}/{name}");
                 samples.push(Sample { name, path, label: label as u32 });
             }
         }
