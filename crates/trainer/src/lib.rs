@@ -12,6 +12,19 @@ pub mod optimizers;
 pub mod schedules;
 
 mod check;
+mod error;
+mod evaluation;
+mod source;
+mod state;
+mod step;
+mod training;
 pub mod update;
 
 pub use check::{Direction, Facts, Monitor, Training, Validation, check};
+pub use error::{Error, NotFinite};
+pub use evaluation::{LOSSES as SAMPLE_LOSSES, evaluation_graph, load};
+pub use losses::LOSSES;
+pub use optimizers::OPTIMIZERS;
+pub use source::{Batch, Observer, Source};
+pub use training::{Ended, Setup, Trainer};
+pub use words::TrainSection;

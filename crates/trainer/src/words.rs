@@ -33,6 +33,8 @@ spec::section! {
     pub struct Checkpoint {
         /// The metric whose best value marks the best epoch. Where it is left out: `validation/loss`, or `train/loss` where there is no validation part to choose by.
         pub monitor: Option<String> = none;
+        /// Inside an epoch, after how many steps the state is saved; where it is left out, only at its end.
+        pub every_steps: Option<u64> = none, min 1.0, unit "steps";
     }
 }
 

@@ -1,0 +1,410 @@
+//! The epochs: steps, validation, monitors, checkpoints, history; and going on where another process stopped.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use engine::{Settings, Variables, What};
+use model::Network;
+use record::{Epoch, History, RunDirectory, checkpoint, files};
+
+use crate::check::{Direction, Monitor, Training};
+use crate::error::{Error, NotFinite};
+use crate::optimizers::Optimizer;
+use crate::schedules::Position;
+use crate::source::{Batch, Observer, Source};
+use crate::state::{State, Sums, finite};
+use crate::step::{At, CLASS_WEIGHTS, StepProgram, arrays, is_whole_part};
+use crate::words::LastBatch;
+
+/// What training takes place in.
+pub struct Setup<'a> {
+    pub network: &'a Network,
+    pub training: &'a Training,
+    pub seed: u64,
+    pub settings: &'a Settings,
+    /// Samples of the training part.
+    pub n_samples: usize,
+    /// Of these, those of each class.
+    pub class_counts: &'a [usize],
+    /// The run, whose checkpoints and history are written.
+    pub directory: &'a RunDirectory,
+    /// The direction of every metric by `part/name`, for marking the best values.
+    pub directions: &'a [(String, Direction)],
+    /// Set when training should stop after the step that is running.
+    pub stop: &'a AtomicBool,
+}
+
+/// Measures on validation: gives `validation/loss`, `validation/accuracy`, …
+pub type Measure<'a> = dyn FnMut(&mut Variables) -> Result<Vec<(String, f64)>, String> + 'a;
+
+/// How training ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Whether it was stopped; `last` goes on from there.
+    pub interrupted: bool,
+    /// Whether early stopping ended it.
+    pub early: bool,
+    /// Epochs done.
+    pub epochs: u64,
+    /// Epoch, counted from 1, with the best monitored value.
+    pub best_epoch: Option<u64>,
+    /// Training images a second, over all stretches.
+    pub images_per_second: f64,
+    /// Working time, over all stretches.
+    pub seconds: f64,
+}
+
+/// A training that has not ended.
+pub struct Trainer<'a> {
+    setup: Setup<'a>,
+    variables: Variables,
+    program: StepProgram,
+    state: State,
+    started: Instant,
+}
+
+impl<'a> Trainer<'a> {
+    /// A training from its beginning.
+    ///
+    /// # Errors
+    /// If there are too few samples for one step.
+    pub fn new(setup: Setup<'a>) -> Result<Trainer<'a>, Error> {
+        let mut trainer = Trainer::at(setup, State::default())?;
+        for (path, _, values) in trainer.setup.network.initial(trainer.setup.seed) {
+            trainer.variables.set(&path, &values);
+        }
+        if let Some(weights) = trainer.setup.class_weights() {
+            trainer.variables.set(CLASS_WEIGHTS, &weights);
+        }
+        Ok(trainer)
+    }
+
+    /// The training that the run's last checkpoint was written by, at the step after it.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint, or if it belongs to another network.
+    pub fn resume(setup: Setup<'a>) -> Result<Trainer<'a>, Error> {
+        let last = checkpoint::load::<State>(&setup.directory.file(files::LAST))?;
+        let mut trainer = Trainer::at(setup, last.state.clone())?;
+        for (path, dims) in trainer.setup.arrays() {
+            trainer.variables.set(&path, last.tensor(&path, &dims)?);
+        }
+        Ok(trainer)
+    }
+
+    fn at(setup: Setup<'a>, state: State) -> Result<Trainer<'a>, Error> {
+        if setup.batches_per_epoch() == 0 {
+            let (n, batch_size) = (setup.n_samples, setup.training.train.batch_size);
+            let why = format!("{n} training samples do not fill a batch of {batch_size}; write `last_batch: keep`");
+            return Err(Error::Data(why));
+        }
+        let weighted = setup.class_weights().is_some();
+        let program = StepProgram::new(setup.network, setup.training, weighted, setup.n_samples, setup.settings);
+        let variables = Variables::new(&setup.arrays());
+        Ok(Trainer { setup, variables, program, state, started: Instant::now() })
+    }
+
+    /// Epochs that are done.
+    pub fn epochs_done(&self) -> u64 {
+        self.state.epoch
+    }
+
+    /// How many epochs there are at most.
+    pub fn n_epochs(&self) -> u64 {
+        self.setup.total_steps().div_ceil(self.setup.steps_per_epoch())
+    }
+
+    /// The arrays as they are now.
+    pub fn variables(&mut self) -> &mut Variables {
+        &mut self.variables
+    }
+
+    /// Trains to the end.
+    ///
+    /// # Errors
+    /// If samples cannot be read, files cannot be written, or the numbers go bad; the last checkpoint stays.
+    pub fn train(
+        &mut self,
+        source: &mut dyn Source,
+        observer: &mut dyn Observer,
+        measure: &mut Measure<'_>,
+    ) -> Result<Ended, Error> {
+        let mut history = self.setup.directory.history(self.state.epoch as usize)?;
+        let mut early = false;
+        while !early && self.state.step < self.setup.total_steps() {
+            let begun = Instant::now();
+            let samples = self.setup.samples_per_epoch();
+            observer.begin_epoch(self.state.epoch, self.state.sums.samples as usize, samples);
+            let training_before = self.state.training_seconds;
+            let images_before = self.state.images;
+            if self.steps(source, observer)? == Stretch::Interrupted {
+                return self.interrupted();
+            }
+            let training_time = self.state.training_seconds - training_before;
+            let images = self.state.images - images_before;
+            let mut epoch = self.epoch_line(measure)?;
+            epoch.seconds = begun.elapsed().as_secs_f64();
+            epoch.images_per_second = images as f64 / training_time.max(1e-9);
+            early = self.end_epoch(epoch, &mut history, observer)?;
+        }
+        Ok(self.ended(false, early))
+    }
+
+    /// The remaining batches of the running epoch.
+    fn steps(&mut self, source: &mut dyn Source, observer: &mut dyn Observer) -> Result<Stretch, Error> {
+        let (epoch, first) = (self.state.epoch, self.state.batch as usize);
+        let mut outcome = Ok(Stretch::Whole);
+        let mut meter = Meter::default();
+        let read = source.epoch(epoch, first, &mut |batch| {
+            outcome = self.step(&batch, observer, &mut meter);
+            let done = self.setup.steps_are_done(&self.state);
+            if done || !matches!(outcome, Ok(Stretch::Whole)) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        read.map_err(Error::Data)?;
+        if matches!(outcome, Ok(Stretch::Whole)) && is_whole_part(self.optimizer()) {
+            self.step_of_the_epoch();
+        }
+        outcome
+    }
+
+    fn step(&mut self, batch: &Batch<'_>, observer: &mut dyn Observer, meter: &mut Meter) -> Result<Stretch, Error> {
+        let begun = Instant::now();
+        let at = self.setup.place(&self.state);
+        let Some((loss, right)) = self.program.batch(&mut self.variables, batch, &at) else {
+            return Err(Error::NotFinite(self.not_finite(batch)));
+        };
+        let n = batch.samples.len();
+        self.state.sums.loss += loss * n as f64;
+        self.state.sums.right += right as u64;
+        self.state.sums.samples += n as u64;
+        self.state.batch += 1;
+        self.state.images += n as u64;
+        if !is_whole_part(self.optimizer()) {
+            self.state.step += 1;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        self.state.training_seconds += meter.since_last_step(seconds);
+        let sums = &self.state.sums;
+        observer.step(sums.samples as usize, sums.loss / sums.samples as f64, meter.rate(n));
+        self.save_inside_the_epoch()?;
+        let stop = self.setup.stop.load(Ordering::SeqCst);
+        Ok(if stop { Stretch::Interrupted } else { Stretch::Whole })
+    }
+
+    fn save_inside_the_epoch(&mut self) -> Result<(), Error> {
+        match self.setup.training.train.checkpoint.every_steps {
+            Some(every) if self.state.batch.is_multiple_of(every) => self.save(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where an epoch is one step, takes it.
+    fn step_of_the_epoch(&mut self) {
+        let at = self.setup.place(&self.state);
+        self.program.epoch(&mut self.variables, &at);
+        self.state.step += 1;
+    }
+
+    /// What the history says of the epoch, but for its times; measures on validation.
+    fn epoch_line(&mut self, measure: &mut Measure<'_>) -> Result<Epoch, Error> {
+        let Sums { loss, right, samples } = self.state.sums;
+        let mut metrics = std::collections::BTreeMap::from([
+            ("train/loss".to_string(), loss / samples as f64),
+            ("train/accuracy".to_string(), right as f64 / samples as f64),
+        ]);
+        metrics.extend(measure(&mut self.variables).map_err(Error::Data)?);
+        let last = State { step: self.state.step.saturating_sub(1), ..self.state.clone() };
+        Ok(Epoch {
+            epoch: self.state.epoch as usize + 1,
+            steps: self.state.step,
+            learning_rate: self.setup.place(&last).learning_rate,
+            seconds: 0.0,
+            images_per_second: 0.0,
+            metrics,
+        })
+    }
+
+    /// Monitors, history and checkpoints. Gives whether training stops early.
+    fn end_epoch(&mut self, epoch: Epoch, history: &mut History, observer: &mut dyn Observer) -> Result<bool, Error> {
+        let best_names = self.mark_best(&epoch);
+        self.state.epoch += 1;
+        self.state.batch = 0;
+        self.state.sums = Sums::default();
+        let training = self.setup.training;
+        let value = |monitor: &Monitor| epoch.metrics.get(&monitor.name).copied().unwrap_or(f64::NAN);
+        let best = &training.best;
+        let is_best = self.state.best.is_none_or(|old| best.is_better(value(best), old, 0.0));
+        if is_best {
+            self.state.best = finite(value(best));
+            self.state.best_epoch = Some(self.state.epoch);
+        }
+        let plateau = training.updates[0].optimizer.schedule.plateau();
+        if let (Some(monitor), Some(settings)) = (&training.plateau, plateau)
+            && self.state.plateau.is_over(monitor, value(monitor), 0.0, settings.patience)
+        {
+            self.state.plateaus += 1;
+            self.state.plateau.stale = 0;
+        }
+        let mut early = false;
+        if let (Some(monitor), Some(settings)) = (&training.stopping, &training.train.early_stopping) {
+            early = self.state.stopping.is_over(monitor, value(monitor), settings.min_delta, settings.patience);
+        }
+        // The history first: a checkpoint never knows of an epoch that the history does not.
+        history.append(&epoch)?;
+        if is_best {
+            self.save_best()?;
+        }
+        self.save()?;
+        observer.end_epoch(&epoch, &best_names);
+        Ok(early)
+    }
+
+    fn mark_best(&mut self, epoch: &Epoch) -> Vec<String> {
+        let mut marked = Vec::new();
+        for (name, direction) in self.setup.directions {
+            let Some(value) = epoch.metrics.get(name).copied().and_then(finite) else { continue };
+            let better = |old: &f64| match direction {
+                Direction::Smaller => value < *old,
+                Direction::Larger => value > *old,
+            };
+            if self.state.best_values.get(name).is_none_or(better) {
+                self.state.best_values.insert(name.clone(), value);
+                marked.push(name.clone());
+            }
+        }
+        marked
+    }
+
+    fn save(&mut self) -> Result<(), Error> {
+        let state = State { seconds: self.seconds(), ..self.state.clone() };
+        checkpoint::save(&self.setup.directory.file(files::LAST), self.variables.iter(), &state)?;
+        Ok(())
+    }
+
+    /// Only what the network is made of.
+    fn save_best(&self) -> Result<(), Error> {
+        let known = |path: &str| path == CLASS_WEIGHTS || self.setup.network.parameters.iter().any(|p| p.path == path);
+        let arrays = self.variables.iter().filter(|(path, ..)| known(path));
+        checkpoint::save(&self.setup.directory.file(files::BEST), arrays, &self.state)?;
+        Ok(())
+    }
+
+    fn interrupted(&mut self) -> Result<Ended, Error> {
+        self.save()?;
+        Ok(self.ended(true, false))
+    }
+
+    fn ended(&self, interrupted: bool, early: bool) -> Ended {
+        Ended {
+            interrupted,
+            early,
+            epochs: self.state.epoch,
+            best_epoch: self.state.best_epoch,
+            images_per_second: self.state.images as f64 / self.state.training_seconds.max(1e-9),
+            seconds: self.seconds(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.state.seconds + self.started.elapsed().as_secs_f64()
+    }
+
+    fn optimizer(&self) -> &Optimizer {
+        &self.setup.training.updates[0].optimizer
+    }
+
+    fn not_finite(&mut self, batch: &Batch<'_>) -> NotFinite {
+        let at = self.setup.place(&self.state);
+        let (step, epoch) = (at.step, at.epoch + 1);
+        let bad = self.program.first_bad(&self.variables, batch, &at);
+        match bad {
+            Some(bad) => NotFinite { step, epoch, what: bad.what, path: Some(bad.path), backward: bad.backward },
+            None => NotFinite { step, epoch, what: What::Nan, path: None, backward: false },
+        }
+    }
+}
+
+/// How a stretch of steps ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stretch {
+    /// With the epoch, or with the last step.
+    Whole,
+    Interrupted,
+}
+
+/// Images a second, smoothed over recent steps; waiting for samples counts as training.
+#[derive(Debug, Default)]
+struct Meter {
+    last: Option<Instant>,
+    seconds_per_step: f64,
+}
+
+impl Meter {
+    /// Time since the last step ended; of the first, the step's own.
+    fn since_last_step(&mut self, own: f64) -> f64 {
+        let now = Instant::now();
+        let seconds = self.last.map_or(own, |last| now.duration_since(last).as_secs_f64());
+        self.last = Some(now);
+        let share = if self.seconds_per_step == 0.0 { 1.0 } else { 0.05 };
+        self.seconds_per_step += share * (seconds - self.seconds_per_step);
+        seconds
+    }
+
+    fn rate(&self, samples: usize) -> f64 {
+        samples as f64 / self.seconds_per_step.max(1e-9)
+    }
+}
+
+impl Setup<'_> {
+    fn class_weights(&self) -> Option<Vec<f32>> {
+        self.training.loss.class_weights().values(self.class_counts)
+    }
+
+    fn arrays(&self) -> Vec<(String, Vec<usize>)> {
+        arrays(self.network, &self.training.updates[0].optimizer, self.class_weights().is_some())
+    }
+
+    fn batches_per_epoch(&self) -> u64 {
+        let (n, size) = (self.n_samples as u64, self.training.train.batch_size as u64);
+        match self.training.train.last_batch {
+            LastBatch::Keep => n.div_ceil(size),
+            LastBatch::Drop => n / size,
+        }
+    }
+
+    fn samples_per_epoch(&self) -> usize {
+        (self.batches_per_epoch() as usize * self.training.train.batch_size).min(self.n_samples)
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        if is_whole_part(&self.training.updates[0].optimizer) { 1 } else { self.batches_per_epoch() }
+    }
+
+    fn total_steps(&self) -> u64 {
+        let train = &self.training.train;
+        train.steps.unwrap_or_else(|| train.epochs.unwrap_or(1) * self.steps_per_epoch())
+    }
+
+    /// Whether the last step has been taken, inside an epoch.
+    fn steps_are_done(&self, state: &State) -> bool {
+        !is_whole_part(&self.training.updates[0].optimizer) && state.step >= self.total_steps()
+    }
+
+    /// The next step.
+    fn place(&self, state: &State) -> At<'_> {
+        let optimizer = &self.training.updates[0].optimizer;
+        let position = Position {
+            step: state.step,
+            steps_per_epoch: self.steps_per_epoch(),
+            total_steps: self.total_steps(),
+            plateaus: state.plateaus,
+        };
+        let learning_rate = optimizer.learning_rate * optimizer.schedule.factor(&position);
+        At { optimizer, learning_rate, step: state.step + 1, epoch: state.epoch, seed: self.seed }
+    }
+}
