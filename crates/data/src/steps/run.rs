@@ -68,6 +68,11 @@ impl Scratch {
         self.here.bytes.copy_from_slice(bytes);
     }
 
+    /// The same with an image of its own.
+    pub fn put(&mut self, image: Pixels) {
+        self.here = image;
+    }
+
     /// The image as it is now.
     pub fn image(&self) -> &Pixels {
         &self.here

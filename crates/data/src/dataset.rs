@@ -1,0 +1,313 @@
+//! A dataset that was opened: what was read, who is in which part, and every image as a network gets it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
+
+use crate::duplicates::{self, Duplicate};
+use crate::error::Problem;
+use crate::normalize::{Normalization, Normalize};
+use crate::parts::divide;
+use crate::statistics::statistics;
+use crate::steps::{Key, Mode, Scratch, Steps};
+use crate::{Checked, Choice, Error, FieldKind, ImageShape, Part, PartName, Pixels, Places, Progress, Published};
+use crate::{Split, Stored, read};
+
+/// A dataset, ready to be learned from.
+#[derive(Clone)]
+pub struct Dataset {
+    /// The card's name.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
+    /// The dataset that this one stands in for.
+    pub instead_of: Option<InsteadOf>,
+    /// Whether the bytes are the publisher's.
+    pub published: Published,
+    /// The format of the layout that was read.
+    pub layout: &'static str,
+    /// BLAKE3 of what was read, in hexadecimal digits.
+    pub fingerprint: String,
+    /// The names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    /// Whether the experiment allows choosing by the test part, which every table shows.
+    pub choose_on_test: bool,
+    /// The images that stand in training and in validation or test; with `duplicates: drop`, those that were taken out of
+    /// training.
+    pub duplicates: Vec<Duplicate>,
+    store: Arc<Store>,
+}
+
+/// The dataset that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InsteadOf {
+    /// Its name.
+    pub name: String,
+    /// Why it is not the one.
+    pub why: String,
+}
+
+/// What loaders share.
+pub(crate) struct Store {
+    splits: BTreeMap<String, Split>,
+    parts: BTreeMap<PartName, Part>,
+    steps: Arc<Steps>,
+    shapes: [[usize; 3]; 2],
+    normalize: Normalize,
+    measured: OnceLock<Result<Normalization, String>>,
+    /// The names of the image and of the label in a sample.
+    pub(crate) fields: [String; 2],
+}
+
+impl Dataset {
+    /// Reads what was checked; where the dataset is neither here nor downloadable, its fallback.
+    ///
+    /// # Panics
+    /// If the check found faults: a bug.
+    pub fn open(checked: &Checked, places: &Places, progress: &mut dyn FnMut(Progress)) -> Result<Dataset, Error> {
+        let first = checked.choices.first().expect("the check found no fault");
+        match (read(&first.card, places, progress), checked.choices.get(1)) {
+            (Err(error), Some(second)) if error.is_absent() => {
+                let instead_of = InsteadOf { name: first.card.name.clone(), why: error.to_string() };
+                let stored = read(&second.card, places, progress)?;
+                Dataset::of(stored, second, checked, Some(instead_of))
+            }
+            (result, _) => Dataset::of(result?, first, checked, None),
+        }
+    }
+
+    fn of(stored: Stored, choice: &Choice, checked: &Checked, instead_of: Option<InsteadOf>) -> Result<Dataset, Error> {
+        let name = stored.name;
+        if let Some(n) = checked.n_classes().filter(|&n| n != stored.classes.len()) {
+            let found = stored.classes.len();
+            return Err(Error::plain(format!("{name} has {found} classes, and the experiment was checked with {n}")));
+        }
+        if let Some(split) = choice.parts.values().flat_map(|p| &p.split.0).find(|s| !stored.splits.contains_key(*s)) {
+            let splits = spec::one_of(stored.splits.keys().map(String::as_str));
+            return Err(Error::plain(format!("{name} has no split `{split}`: it has {splits}")));
+        }
+        let labels = |split: &str| stored.splits[split].labels.as_slice();
+        let parts = divide(&choice.parts, &labels, checked.split_seed).map_err(|shortages| {
+            let messages: Vec<String> = shortages.into_iter().map(|s| s.message).collect();
+            Error::plain(format!("{name} has too few samples: {}", messages.join("; ")))
+        })?;
+        let shape = |shape: Option<[usize; 3]>| shape.expect("the check found no fault");
+        let mut store = Store {
+            splits: stored.splits,
+            parts: parts.into_iter().map(|part| (part.name, part)).collect(),
+            steps: checked.steps.clone(),
+            shapes: [shape(choice.train_shape), shape(choice.evaluation_shape)],
+            normalize: checked.normalize.clone(),
+            measured: OnceLock::new(),
+            fields: field_names(choice),
+        };
+        store.check_sizes(&name, choice.card.image())?;
+        let duplicates = duplicates::find(&store)?;
+        duplicates::act(&name, checked.duplicates, &duplicates, &mut store.parts)?;
+        Ok(Dataset {
+            name,
+            title: choice.card.title.clone(),
+            instead_of,
+            published: stored.published,
+            layout: stored.layout,
+            fingerprint: stored.fingerprint,
+            classes: stored.classes,
+            choose_on_test: checked.choose_on_test,
+            duplicates,
+            store: Arc::new(store),
+        })
+    }
+
+    /// The parts that there are.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.store.parts.values()
+    }
+
+    /// One of the parts, where the experiment has it.
+    pub fn part(&self, name: PartName) -> Option<&Part> {
+        self.store.parts.get(&name)
+    }
+
+    /// The classes of a part's samples, in their order.
+    ///
+    /// # Panics
+    /// If there is no such part.
+    pub fn labels(&self, part: PartName) -> Vec<u32> {
+        let part = self.store.part(part);
+        part.indices.iter().map(|&sample| self.store.label(part, sample)).collect()
+    }
+
+    /// How many samples of each class a part has.
+    ///
+    /// # Panics
+    /// If there is no such part.
+    pub fn class_counts(&self, part: PartName) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        self.labels(part).into_iter().for_each(|label| counts[label as usize] += 1);
+        counts
+    }
+
+    /// The file of a sample, where it is one of its own.
+    ///
+    /// # Panics
+    /// If there is no such part or sample.
+    pub fn file(&self, part: PartName, sample: u32) -> Option<&Path> {
+        let (split, index) = self.store.locate(self.store.part(part), sample);
+        split.files.as_ref().map(|files| files[index].as_path())
+    }
+
+    /// Height, width and channels of every image that a network gets.
+    pub fn shape(&self, mode: Mode) -> [usize; 3] {
+        self.store.shape(mode)
+    }
+
+    /// A sample's image as it is stored.
+    ///
+    /// # Panics
+    /// If there is no such part or sample.
+    pub fn original(&self, part: PartName, sample: u32) -> Result<Pixels, Error> {
+        let (split, index) = self.store.locate(self.store.part(part), sample);
+        split.image(index)
+    }
+
+    /// A sample's image as a network gets it; `sample` is its number in the part's splits.
+    ///
+    /// # Panics
+    /// If there is no such part or sample.
+    pub fn image_for(&self, part: PartName, sample: u32, mode: Mode, seed: u64, epoch: u64) -> Result<Pixels, Error> {
+        let mut scratch = Scratch::default();
+        self.store.prepare(self.store.part(part), mode, Key { seed, epoch, sample }, &mut scratch)?;
+        Ok(scratch.image().clone())
+    }
+
+    /// What is done to the values of images; `normalize: dataset` measures the training part, once.
+    pub fn normalization(&self) -> Result<Normalization, Error> {
+        let [_, _, channels] = self.shape(Mode::Evaluate);
+        if let Some(known) = self.store.normalize.known(channels) {
+            return Ok(known);
+        }
+        let measured = self.store.measured.get_or_init(|| {
+            let (mean, std) = statistics(&self.store, channels).map_err(|error| error.to_string())?;
+            if let Some(channel) = std.iter().position(|&s| s == 0.0) {
+                let name = &self.name;
+                return Err(format!(
+                    "{name} cannot be normalized: channel {channel} is the same in all images of train"
+                ));
+            }
+            Ok(Normalization::of_statistics(&mean, &std))
+        });
+        measured.clone().map_err(Error::plain)
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+}
+
+fn field_names(choice: &Choice) -> [String; 2] {
+    let name = |is: fn(&FieldKind) -> bool| {
+        let field = choice.card.fields.iter().find(|field| is(&field.kind));
+        field.expect("a checked card has an image and a class").name.clone()
+    };
+    [name(|kind| matches!(kind, FieldKind::Image { .. })), name(|kind| matches!(kind, FieldKind::Class { .. }))]
+}
+
+/// Width and height of an image file, where its header says so.
+fn dimensions(path: &Path) -> Option<(usize, usize)> {
+    let reader = image::ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    Some((width as usize, height as usize))
+}
+
+impl Store {
+    /// One of the parts.
+    ///
+    /// # Panics
+    /// If there is no such part.
+    pub(crate) fn part(&self, name: PartName) -> &Part {
+        self.parts.get(&name).unwrap_or_else(|| panic!("the experiment has no part {}", name.name()))
+    }
+
+    /// One of the parts, where there is one.
+    pub(crate) fn find_part(&self, name: PartName) -> Option<&Part> {
+        self.parts.get(&name)
+    }
+
+    /// The split of a sample, and its number there.
+    pub(crate) fn locate(&self, part: &Part, sample: u32) -> (&Split, usize) {
+        let mut index = sample as usize;
+        for name in &part.splits {
+            let split = &self.splits[name];
+            if index < split.len() {
+                return (split, index);
+            }
+            index -= split.len();
+        }
+        panic!("part {} has no sample {sample}", part.name.name());
+    }
+
+    /// The class of a sample.
+    pub(crate) fn label(&self, part: &Part, sample: u32) -> u32 {
+        let (split, index) = self.locate(part, sample);
+        split.labels[index]
+    }
+
+    /// Height, width and channels of the images of a mode.
+    pub(crate) fn shape(&self, mode: Mode) -> [usize; 3] {
+        match mode {
+            Mode::Train => self.shapes[0],
+            Mode::Evaluate => self.shapes[1],
+        }
+    }
+
+    /// Whether images of a mode are bytes in memory that no step changes.
+    pub(crate) fn is_plain(&self, part: &Part, mode: Mode) -> bool {
+        let in_memory = |name: &String| self.splits[name].is_empty() || self.splits[name].in_memory(0).is_some();
+        self.steps.is_empty(mode) && part.splits.iter().all(in_memory)
+    }
+
+    /// Makes a sample's image in `scratch`.
+    pub(crate) fn prepare(&self, part: &Part, mode: Mode, key: Key, scratch: &mut Scratch) -> Result<(), Error> {
+        let (split, index) = self.locate(part, key.sample);
+        match split.in_memory(index) {
+            Some((shape, bytes)) => scratch.load(shape, bytes),
+            None => scratch.put(split.image(index)?),
+        }
+        let named = |error: Error| match &split.files {
+            Some(files) => Error::plain(format!("{}: {error}", files[index].display())),
+            None => Error::plain(format!("sample {} of {}: {error}", key.sample, part.name.name())),
+        };
+        self.steps.run(mode, scratch, key).map_err(named)
+    }
+
+    /// Whether every image comes to the size that was checked, where the card's images differ in size.
+    fn check_sizes(&self, name: &str, image: ImageShape) -> Result<(), Error> {
+        if image.fixed().is_some() {
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        for part in self.parts.values() {
+            let modes =
+                if part.name == PartName::Train { &[Mode::Train, Mode::Evaluate][..] } else { &[Mode::Evaluate] };
+            let wrong = |&sample: &u32| {
+                let (split, index) = self.locate(part, sample);
+                let path = &split.files.as_ref()?[index];
+                let (width, height) = dimensions(path)?;
+                let shape = ImageShape { height: Some(height), width: Some(width), channels: image.channels };
+                modes.iter().find_map(|&mode| match self.steps.shape(mode, shape) {
+                    Err(why) => Some(Problem::new(path, why)),
+                    Ok(after) if after.fixed() != Some(self.shape(mode)) => {
+                        Some(Problem::new(path, format!("an image of {shape} comes to {after}")))
+                    }
+                    Ok(_) => None,
+                })
+            };
+            problems.par_extend(part.indices.par_iter().filter_map(wrong));
+        }
+        problems.sort();
+        problems.dedup();
+        if problems.is_empty() { Ok(()) } else { Err(Error::broken(name, problems, false)) }
+    }
+}
