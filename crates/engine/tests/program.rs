@@ -1,7 +1,7 @@
 //! What a program promises to those who run it.
 
 use engine::{Feed, Input, NotFinite, Program, Settings, Threads, Variables, What};
-use graph::{DType, Graph, Shape};
+use graph::{DType, Graph, Op, Shape};
 use kernels::Isa;
 
 fn settings() -> Settings {
@@ -59,4 +59,50 @@ fn a_guarded_output_that_is_not_finite_leaves_the_variables_alone() {
     assert_eq!(variables.value("w"), before.value("w"));
     let bad = program.first_bad(&variables, &feed(&inputs, 1)).expect("a root of a negative number");
     assert_eq!((bad.path.as_str(), bad.backward, bad.what), ("update", false, What::Nan));
+}
+
+#[test]
+fn a_second_evaluation_reads_what_the_first_has_moved() {
+    // The gradient of sum over the batch of (x w)^2 / 2, at w and at the point that it leads to (Korpelevich 1976).
+    let mut g = Graph::new();
+    let x = g.input("x", Shape::batched(&[1]), DType::F32);
+    let w = g.variable("w", &[1, 1]);
+    let gradient_at = |g: &mut Graph, point| {
+        let y = g.push(Op::Dense, &[x, point]);
+        g.push(Op::DenseKernelGradient, &[x, y])
+    };
+    let gradient = gradient_at(&mut g, w);
+    let step = g.scale(gradient, 0.5);
+    let ahead = g.subtract(w, step);
+    let there = gradient_at(&mut g, ahead);
+    let step = g.scale(there, 0.5);
+    let new = g.subtract(w, step);
+    g.assign(w, new);
+    let mut variables = Variables::new(&[("w".to_string(), vec![1, 1])]);
+    variables.set("w", &[2.0]);
+    let mut program = Program::new(&g, &settings());
+    let x = vec![0.5; 10];
+    program.run(&mut variables, &feed(&[("x", Input::F32(&x))], 10)).unwrap();
+    // w = 2, gradient 10 * 0.25 * 2 = 5, ahead -0.5, gradient there -1.25, w = 2.625
+    assert_eq!(variables.value("w").unwrap(), [2.625]);
+}
+
+#[test]
+fn variables_change_places_and_nothing_is_needed_of_a_batch() {
+    let mut g = Graph::new();
+    let [a, b, c] = ["a", "b", "c"].map(|path| g.variable(path, &[2]));
+    let zero = g.constant(0.0, &[2]);
+    g.assign(a, b);
+    g.assign(b, a);
+    g.assign(c, zero);
+    let mut variables = Variables::new(&["a", "b", "c"].map(|path| (path.to_string(), vec![2])));
+    let mut program = Program::new(&g, &settings());
+    for _ in 0..3 {
+        variables.set("a", &[1.0, 2.0]);
+        variables.set("b", &[3.0, 4.0]);
+        variables.set("c", &[5.0, 6.0]);
+        program.run(&mut variables, &feed(&[], 0)).unwrap();
+        let value = |path: &str| variables.value(path).unwrap().to_vec();
+        assert_eq!([value("a"), value("b"), value("c")], [[3.0, 4.0], [1.0, 2.0], [0.0, 0.0]]);
+    }
 }

@@ -11,8 +11,8 @@ use support::{Inputs, difference, settings, variables};
 
 const STEPS: usize = 3;
 
-fn networks() -> [(&'static str, Network); 2] {
-    [("residual", Network::residual()), ("convolutional", Network::convolutional())]
+fn networks() -> [(&'static str, Network); 3] {
+    [("residual", Network::residual()), ("convolutional", Network::convolutional()), ("padded", Network::padded())]
 }
 
 /// Runs a few steps on both sides and compares all that comes out.
@@ -97,4 +97,11 @@ fn a_refused_step_changes_no_variable() {
     let after: Vec<Vec<u32>> =
         variables.iter().map(|(_, _, data)| data.iter().map(|x| x.to_bits()).collect()).collect();
     assert_eq!(before, after);
+}
+
+#[test]
+fn the_plan_of_a_training_step_is_golden() {
+    let network = Network::convolutional();
+    let program = Program::new(&network.graph, &settings(Isa::best(), 1));
+    insta::assert_snapshot!(program.plan(33));
 }

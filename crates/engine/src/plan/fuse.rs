@@ -5,6 +5,7 @@ use graph::ops::{Activation, Window};
 use graph::{Graph, NodeId, Op};
 
 use super::order::{Order, Role};
+use super::readers::Readers;
 
 /// What a product is followed by before it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,29 +52,28 @@ pub(crate) struct Fusions {
 
 impl Fusions {
     /// The fusions of a graph; none if every node is to keep its own value.
-    pub fn new(graph: &Graph, order: &Order, keep_all: bool) -> Fusions {
+    pub fn new(graph: &Graph, order: &Order, readers: &Readers, keep_all: bool) -> Fusions {
         let n = graph.nodes().len();
         let mut fusions =
             Fusions { epilogues: vec![None; n], seen: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
-        let readers = Readers::new(graph, order);
         for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
             if !matches!(graph.node(id).op, Op::Conv2d { .. } | Op::Dense) {
                 continue;
             }
             let mut epilogue = Epilogue { result: id, bias: None, relu: false };
             if !keep_all {
-                fusions.extend(graph, order, &readers, &mut epilogue);
+                fusions.extend(graph, order, readers, &mut epilogue);
             }
             fusions.epilogues[id.0 as usize] = Some(epilogue);
         }
         for id in graph.ids().filter(|id| !keep_all && order.is(*id, Role::Each)) {
-            if let Some((back, absorbed)) = back(graph, order, &readers, id) {
+            if let Some((back, absorbed)) = back(graph, order, readers, id) {
                 absorbed.iter().for_each(|id| fusions.absorbed[id.0 as usize] = true);
                 fusions.backs[id.0 as usize] = Some(back);
             }
         }
         for epilogue in fusions.epilogues.clone().into_iter().flatten().filter(|_| !keep_all) {
-            fusions.seen[epilogue.result.0 as usize] = fusions.seen_by_pools(graph, &readers, epilogue.result);
+            fusions.seen[epilogue.result.0 as usize] = fusions.seen_by_pools(graph, readers, epilogue.result);
         }
         fusions
     }
@@ -173,35 +173,4 @@ fn back(graph: &Graph, order: &Order, readers: &Readers, id: NodeId) -> Option<(
     let all_read = gone.len() == readers.all(id)?.len() + 1;
     let back = Back { x, y, dy, convolution, pool, kernel_gradient, input_gradient, bias_gradient };
     (all_read && gone.iter().all(is_same) && graph.shape(x).dims.len() == 3).then_some((back, gone))
-}
-
-/// Who reads a value: nobody else may, where it is to disappear in a fusion.
-struct Readers {
-    by_node: Vec<Vec<NodeId>>,
-    is_output: Vec<bool>,
-}
-
-impl Readers {
-    fn new(graph: &Graph, order: &Order) -> Readers {
-        let mut by_node = vec![Vec::new(); graph.nodes().len()];
-        for (id, node) in graph.ids().zip(graph.nodes()).filter(|(id, _)| order.needed[id.0 as usize]) {
-            node.inputs.iter().for_each(|input| by_node[input.0 as usize].push(id));
-        }
-        let mut is_output = vec![false; by_node.len()];
-        graph.outputs().iter().for_each(|(_, id)| is_output[id.0 as usize] = true);
-        Readers { by_node, is_output }
-    }
-
-    /// All readers of a value that is no output.
-    fn all(&self, id: NodeId) -> Option<&[NodeId]> {
-        (!self.is_output[id.0 as usize]).then_some(&self.by_node[id.0 as usize])
-    }
-
-    /// The one reader of a value that is no output.
-    fn only(&self, id: NodeId) -> Option<NodeId> {
-        match self.by_node[id.0 as usize].as_slice() {
-            &[reader] if !self.is_output[id.0 as usize] => Some(reader),
-            _ => None,
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod build;
 mod fuse;
 mod layout;
 mod order;
+mod readers;
 mod show;
 mod slots;
 mod step;
@@ -29,6 +30,7 @@ pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 use fuse::Fusions;
 use layout::Layout;
 use order::Order;
+use readers::Readers;
 use slots::Slots;
 
 /// Samples of a shard: their values stay in the second-level cache while they go through a segment.
@@ -124,7 +126,8 @@ impl Plan {
     /// Plans `graph`; with `keep_all` no node disappears in another and no two values share memory.
     pub fn new(graph: &Graph, batch: usize, keep_all: bool) -> Plan {
         let order = Order::new(graph);
-        let fusions = Fusions::new(graph, &order, keep_all);
+        let readers = Readers::new(graph, &order);
+        let fusions = Fusions::new(graph, &order, &readers, keep_all);
         let layout = Layout::new(graph, &order, &fusions);
         let mut values = Values::new(graph);
         let mut builder = build::Builder {
@@ -154,7 +157,7 @@ impl Plan {
         let outputs = graph.outputs().iter().map(output).collect();
         let (names, packs, sums) = (builder.names, builder.packs, builder.sums);
         for (number, stage) in stages.iter_mut().enumerate() {
-            stage.passes = whole::passes(graph, &order, number, &mut values);
+            stage.passes = whole::passes(graph, &order, &readers, number, &mut values);
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
         }
         let assignments = assignments(graph, &mut values, &mut stages[0].passes);

@@ -9,6 +9,7 @@ use graph::{Graph, NodeId, Op};
 
 use super::Values;
 use super::order::{Order, Role};
+use super::readers::Readers;
 use super::step::Fixed;
 
 /// Most values that a chain stores, and most that it holds besides.
@@ -71,7 +72,7 @@ pub(crate) enum Argument {
 }
 
 /// The passes of a stage.
-pub(crate) fn passes(graph: &Graph, order: &Order, stage: usize, values: &mut Values) -> Vec<Pass> {
+pub(crate) fn passes(graph: &Graph, order: &Order, readers: &Readers, stage: usize, values: &mut Values) -> Vec<Pass> {
     let of_stage = |id: &NodeId| order.is(*id, Role::Whole) && order.stage[id.0 as usize] == stage;
     let nodes: Vec<NodeId> = graph.ids().filter(of_stage).collect();
     let pass_of = pass_numbers(graph, &nodes);
@@ -85,7 +86,7 @@ pub(crate) fn passes(graph: &Graph, order: &Order, stage: usize, values: &mut Va
         }
         let mut chains = Vec::new();
         for members in components(graph, &members) {
-            match Builder::chain(graph, order, &members, values) {
+            match Builder::chain(graph, readers, &members, values) {
                 Some(chain) => chains.push(chain),
                 None => passes.push(Pass::Singles(singles(graph, &members, values))),
             }
@@ -116,10 +117,12 @@ fn link_work(graph: &Graph, id: NodeId) -> Option<LinkWork> {
 /// Even numbers for nodes on their own, odd ones for links.
 fn pass_numbers(graph: &Graph, nodes: &[NodeId]) -> Vec<usize> {
     let mut pass_of = vec![0; graph.nodes().len()];
+    let mut is_here = vec![false; graph.nodes().len()];
+    nodes.iter().for_each(|id| is_here[id.0 as usize] = true);
     for &id in nodes {
         let parity = usize::from(link_work(graph, id).is_some());
         let after = |input: &NodeId| {
-            let pass = if nodes.contains(input) { pass_of[input.0 as usize] } else { 0 };
+            let pass = if is_here[input.0 as usize] { pass_of[input.0 as usize] } else { 0 };
             pass + (pass + parity) % 2
         };
         pass_of[id.0 as usize] = graph.node(id).inputs.iter().map(after).max().unwrap_or(0).max(parity);
@@ -138,14 +141,18 @@ fn singles(graph: &Graph, nodes: &[NodeId], values: &mut Values) -> Vec<Single> 
 
 /// Links that read each other, in order.
 fn components(graph: &Graph, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let mut component_of: Vec<Option<usize>> = vec![None; graph.nodes().len()];
     let mut components: Vec<Vec<NodeId>> = Vec::new();
     for &id in nodes {
-        let reads = |component: &Vec<NodeId>| component.iter().any(|member| graph.node(id).inputs.contains(member));
-        let mut joined: Vec<NodeId> = components.extract_if(.., |component| reads(component)).flatten().collect();
-        joined.push(id);
+        let mut joined = vec![id];
+        for found in graph.node(id).inputs.iter().filter_map(|input| component_of[input.0 as usize]) {
+            joined.append(&mut components[found]); // empty where both operands are of the same one
+        }
+        joined.iter().for_each(|member| component_of[member.0 as usize] = Some(components.len()));
         joined.sort();
         components.push(joined);
     }
+    components.retain(|component| !component.is_empty());
     components
 }
 
@@ -157,15 +164,12 @@ struct Builder {
 
 impl Builder {
     /// The chain of these nodes, if its values have room.
-    fn chain(graph: &Graph, order: &Order, members: &[NodeId], values: &mut Values) -> Option<Chain> {
+    fn chain(graph: &Graph, readers: &Readers, members: &[NodeId], values: &mut Values) -> Option<Chain> {
         let mut chain = Chain { len: graph.shape(members[0]).sample_len(), links: Vec::new(), stores: Vec::new() };
         let mut builder = Builder { cell_of: Vec::new(), registers: [None; CELLS] };
         for &id in members {
-            let readers: Vec<NodeId> =
-                graph.ids().filter(|r| order.needed[r.0 as usize] && graph.node(*r).inputs.contains(&id)).collect();
-            let is_result = graph.outputs().iter().any(|(_, output)| *output == id)
-                || graph.assignments().iter().any(|(_, value)| *value == id);
-            let to = if is_result || readers.iter().any(|reader| !members.contains(reader)) {
+            let is_inside = |reader: &NodeId| members.binary_search(reader).is_ok();
+            let to = if readers.is_result(id) || !readers.of(id).iter().all(is_inside) {
                 chain.stores.push(values.number(graph, id));
                 (chain.stores.len() <= CELLS).then(|| chain.stores.len() - 1)?
             } else {
@@ -179,10 +183,7 @@ impl Builder {
             let work = link_work(graph, id).expect("chains are made of links");
             chain.links.push(Link { work, a, b, to });
             builder.cell_of.push((id, to));
-            let is_done = |held: &NodeId| {
-                let mut readers = members.iter().filter(|member| graph.node(**member).inputs.contains(held));
-                readers.all(|reader| *reader <= id)
-            };
+            let is_done = |held: &NodeId| readers.of(*held).iter().all(|reader| *reader <= id);
             for register in &mut builder.registers {
                 *register = register.filter(|held| !is_done(held));
             }

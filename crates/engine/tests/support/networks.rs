@@ -53,6 +53,22 @@ impl Network {
         network.finish(scores)
     }
 
+    /// Same-padded convolutions with relu and max pools behind them, one of which leaves rows and columns over.
+    pub fn padded() -> Network {
+        let mut network = Network::empty([10, 11, 3], 3);
+        let x = network.pixels();
+        let x = network.convolution("conv2d_0", x, 18, Window::square(3, 1, 1));
+        let x = network.graph.push(Op::Activate(Activation::Relu), &[x]);
+        let x = network.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+        let x = network.convolution("conv2d_1", x, 16, Window::square(5, 1, 2));
+        let x = network.graph.push(Op::Activate(Activation::Relu), &[x]);
+        let x = network.graph.push(Op::MaxPool2d { window: Window::square(2, 3, 0) }, &[x]);
+        let x = network.convolution("conv2d_2", x, 6, Window::square(3, 1, 1));
+        let x = network.graph.global_max_pool2d(x);
+        let scores = network.dense("dense", x, 3);
+        network.finish(scores)
+    }
+
     fn empty(image: [usize; 3], classes: usize) -> Network {
         Network { graph: Graph::new(), parameters: Vec::new(), image, classes }
     }
