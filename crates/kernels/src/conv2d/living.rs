@@ -431,3 +431,6 @@ unsafe fn add_to_input<L: Lanes, const R: usize, const V: usize>(tile: &Tile<'_>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
