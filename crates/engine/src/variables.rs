@@ -3,6 +3,8 @@
 //! Each has one canonical layout, that of its graph node in row order, which checkpoints and exports read. A program
 //! finds its variables by path, so that several programs can share them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use kernels::buffer::Buffer;
 
 /// Named f32 arrays that stay from step to step.
@@ -16,6 +18,14 @@ struct Entry {
     path: String,
     dims: Vec<usize>,
     data: Buffer,
+    stamp: u64,
+}
+
+/// Every change of an array takes the next number, so that equal stamps mean equal numbers, also among clones.
+static STAMPS: AtomicU64 = AtomicU64::new(0);
+
+fn next_stamp() -> u64 {
+    STAMPS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Variables {
@@ -28,7 +38,7 @@ impl Variables {
         for (path, dims) in arrays {
             assert!(variables.index_of(path).is_none(), "there are two variables {path:?}");
             let data = Buffer::zeros(dims.iter().product());
-            variables.entries.push(Entry { path: path.clone(), dims: dims.clone(), data });
+            variables.entries.push(Entry { path: path.clone(), dims: dims.clone(), data, stamp: next_stamp() });
         }
         variables
     }
@@ -49,7 +59,7 @@ impl Variables {
     /// If there is none, or if it has another length.
     pub fn set(&mut self, path: &str, data: &[f32]) {
         let index = self.index_of(path).unwrap_or_else(|| panic!("there is no variable {path:?}"));
-        self.entries[index].data.copy_from_slice(data);
+        self.at_mut(index).copy_from_slice(data);
     }
 
     /// Whether `path` stands at this place.
@@ -64,7 +74,13 @@ impl Variables {
 
     /// The array at a place; it keeps its length.
     pub(crate) fn at_mut(&mut self, place: usize) -> &mut Buffer {
+        self.entries[place].stamp = next_stamp();
         &mut self.entries[place].data
+    }
+
+    /// Which change of the array at a place was the last.
+    pub(crate) fn stamp(&self, place: usize) -> u64 {
+        self.entries[place].stamp
     }
 
     /// Path, dims and array of each, in the order of creation.

@@ -106,3 +106,24 @@ fn variables_change_places_and_nothing_is_needed_of_a_batch() {
         assert_eq!([value("a"), value("b"), value("c")], [[3.0, 4.0], [1.0, 2.0], [0.0, 0.0]]);
     }
 }
+
+#[test]
+fn kernels_are_read_anew_when_they_have_changed() {
+    let mut g = Graph::new();
+    let x = g.input("x", Shape::batched(&[2]), DType::F32);
+    let w = g.variable("w", &[1, 2]);
+    let y = g.push(Op::Dense, &[x, w]);
+    g.output("y", y);
+    let mut variables = Variables::new(&[("w".to_string(), vec![1, 2])]);
+    let mut program = Program::new(&g, &settings());
+    let mut result = |variables: &mut Variables| {
+        program.run(variables, &feed(&[("x", Input::F32(&[1.0, 10.0]))], 1)).unwrap();
+        program.output("y")[0]
+    };
+    variables.set("w", &[1.0, 2.0]);
+    assert_eq!([result(&mut variables), result(&mut variables)], [21.0, 21.0]);
+    let mut copy = variables.clone();
+    variables.set("w", &[3.0, 4.0]);
+    copy.set("w", &[5.0, 6.0]);
+    assert_eq!([result(&mut variables), result(&mut copy), result(&mut variables)], [43.0, 65.0, 43.0]);
+}

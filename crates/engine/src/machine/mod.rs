@@ -41,6 +41,8 @@ pub(crate) struct Machine {
 struct PackTask {
     pack: Pack,
     packed: Buffer,
+    /// The stamp of the variable that it was made of.
+    made_of: Option<u64>,
 }
 
 /// Values of the whole batch, to read.
@@ -79,6 +81,7 @@ impl Machine {
                 true => conv2d::packed_transposed_len(&pack.conv),
                 false => conv2d::packed_len(&pack.conv),
             }),
+            made_of: None,
         };
         let packs = plan.packs.iter().map(task).collect();
         let chains_of = |pass: &Pass| match pass {
@@ -171,12 +174,23 @@ impl Machine {
         }
     }
 
+    /// Packs the kernels that have changed since they were packed: in evaluation, those of the first batch.
     fn run_packs(&mut self, stage: usize, variables: &Variables) {
         let whole = Whole { variables, places: &self.places, values: &self.values };
         let tasks = self.packs.par_iter_mut().with_max_len(1).filter(|task| task.pack.stage == stage);
-        tasks.for_each(|PackTask { pack, packed }| match pack.transposed {
-            true => conv2d::pack_transposed(&pack.conv, whole.get(pack.source), packed),
-            false => conv2d::pack(&pack.conv, whole.get(pack.source), packed),
+        tasks.for_each(|PackTask { pack, packed, made_of }| {
+            let stamp = match pack.source {
+                Fixed::Variable(index) => Some(variables.stamp(whole.places[index])),
+                Fixed::Value(_) => None,
+            };
+            if stamp.is_some() && stamp == *made_of {
+                return;
+            }
+            match pack.transposed {
+                true => conv2d::pack_transposed(&pack.conv, whole.get(pack.source), packed),
+                false => conv2d::pack(&pack.conv, whole.get(pack.source), packed),
+            }
+            *made_of = stamp;
         });
     }
 
