@@ -39,7 +39,7 @@ pub const NORMALIZE_PER_IMAGE: OpRule = OpRule {
     gradient: Gradient::None(PIXELS),
     reference: per_image,
     flops: |_, _, result| 5 * result.sample_len() as u64,
-    onnx: Onnx::Operator { name: "MeanVarianceNormalization", since: 13 },
+    onnx: Onnx::Operator { name: "ReduceMean", since: 13 },
     cases: Cases::Make(|| {
         let case = |batch, dims: &[usize]| {
             Case::new(Op::NormalizePerImage, batch, vec![Operand::batched(dims, Numbers::Pixels)], SUM)

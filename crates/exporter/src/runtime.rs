@@ -1,0 +1,64 @@
+//! ONNX Runtime: its library, loaded once, and sessions.
+
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
+
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::value::TensorRef;
+
+use crate::error::Error;
+use crate::translate::IMAGE;
+
+/// The process has one environment.
+static ENVIRONMENT: OnceLock<Mutex<Result<Environment, String>>> = OnceLock::new();
+
+/// A file that ONNX Runtime has taken.
+pub(crate) struct Runtime {
+    session: Session,
+}
+
+impl Runtime {
+    /// Loads the bytes of a file.
+    pub fn new(library: &Path, bytes: &[u8], threads: usize) -> Result<Runtime, Error> {
+        let environment = ENVIRONMENT.get_or_init(|| Mutex::new(load(library)));
+        let environment = environment.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let environment = environment.as_ref().map_err(|why| Error::new(why.clone()))?;
+        let session = session(environment, bytes, threads);
+        let session = session.map_err(|e| Error::new(format!("ONNX Runtime refuses the file: {}", one_line(&e))))?;
+        Ok(Runtime { session })
+    }
+
+    /// Runs images in the layout of the file; gives what `visit` makes of each output by name.
+    pub fn run(&mut self, dims: &[usize], images: &[f32], visit: &mut dyn FnMut(&str, &[f32])) -> Result<(), Error> {
+        let failed = |e: &dyn std::fmt::Display| Error::new(format!("ONNX Runtime failed: {}", one_line(e)));
+        let view = ndarray::ArrayViewD::from_shape(dims, images).map_err(|e| failed(&e))?;
+        let input = TensorRef::from_array_view(view).map_err(|e| failed(&e))?;
+        let outputs = self.session.run(ort::inputs![IMAGE => input]).map_err(|e| failed(&e))?;
+        for (name, value) in outputs.iter() {
+            let (_, numbers) = value.try_extract_tensor::<f32>().map_err(|e| failed(&e))?;
+            visit(name, numbers);
+        }
+        Ok(())
+    }
+}
+
+fn load(library: &Path) -> Result<Environment, String> {
+    let failed = |e: &dyn std::fmt::Display| {
+        let path = library.display();
+        format!("the ONNX Runtime library {path} cannot be used: {}; run ./bootstrap.sh", one_line(e))
+    };
+    let builder = ort::environment::init_from(library).map_err(|e| failed(&e))?;
+    builder.with_telemetry(false).build().map_err(|e| failed(&e))
+}
+
+fn session(environment: &Environment, bytes: &[u8], threads: usize) -> ort::Result<Session> {
+    let builder = Session::builder(environment)?;
+    let mut builder = builder.with_intra_threads(threads)?.with_inter_threads(1)?;
+    builder.commit_from_memory(bytes)
+}
+
+fn one_line(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,201 @@
+//! Whole files: every option is proven, accepted by the ONNX project's checker, and a changed weight is found.
+
+use std::path::{Path, PathBuf};
+
+use engine::{Feed, Input, Predictions, Program, Settings, Threads, Variables};
+use exporter::{About, Layout, OnnxModel, OnnxSection, Proof, ProofSamples, ProofSection, Prove, document, prove};
+use kernels::Isa;
+use model::{Network, Normalization};
+use spec::{Faults, Sources};
+
+const N: usize = 40;
+const SIZE: usize = 9 * 7 * 3;
+
+fn library() -> PathBuf {
+    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH") {
+        return path.into();
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/onnxruntime");
+    let files = std::fs::read_dir(&folder).expect("./bootstrap.sh fetches ONNX Runtime").flatten().map(|e| e.path());
+    let is_it = |p: &PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime."));
+    files.filter(is_it).max().expect("./bootstrap.sh fetches ONNX Runtime")
+}
+
+const LAYERS: &str = "
+- conv2d: {filters: 6, kernel_size: 3, padding: same, bias: false}
+- batch_norm
+- activation: relu
+- conv2d: {filters: 6, kernel_size: [3, 2], stride: [2, 1], padding: same, activation: gelu, name: left}
+- max_pool2d: {kernel_size: 3, stride: [2, 1], padding: same, from: activation, name: right}
+- add: [left, right]
+- pad_channels: 8
+- batch_norm
+- average_pool2d: {kernel_size: 2, padding: 1}
+- dropout: 0.5
+- flatten
+- activation: silu
+- dense: {units: 9, activation: {type: leaky_relu, slope: 0.2}}
+- dense: 4";
+
+fn network(layers: &str, normalization: Normalization) -> (Network, Variables) {
+    let (mut sources, mut faults) = (Sources::new(), Faults::new());
+    let text = format!("layers:{}", layers.replace('\n', "\n  "));
+    let node = spec::parse("model.yaml", text.as_bytes(), &mut sources, &mut faults).unwrap();
+    let node = spec::resolve(&node, &model::MODEL, &mut faults);
+    let inputs = model::Inputs { train: Some([9, 7, 3]), evaluate: Some([9, 7, 3]), n_classes: Some(4) };
+    let network = model::check(&node, &inputs, &mut faults);
+    let mut network = network.unwrap_or_else(|| panic!("{}", faults.render(&sources, false)));
+    network.normalization = normalization;
+    let initial = network.initial(5);
+    let arrays: Vec<_> = initial.iter().map(|(path, dims, _)| (path.clone(), dims.clone())).collect();
+    let mut variables = Variables::new(&arrays);
+    for (path, _, mut values) in initial {
+        // Norms that do nothing would hide their mistakes.
+        if path.contains("batch_norm") {
+            values.iter_mut().enumerate().for_each(|(i, x)| *x = 0.5 + 0.1 * (i % 7) as f32);
+        }
+        variables.set(&path, &values);
+    }
+    (network, variables)
+}
+
+fn affine() -> Normalization {
+    Normalization::Affine { scale: vec![0.02, 0.017, 0.015], shift: vec![-2.0, -1.9, 0.5] }
+}
+
+fn pixels(samples: std::ops::Range<usize>) -> Vec<u8> {
+    samples.flat_map(|s| (0..SIZE).map(move |i| ((s * 7919 + i * 104_729) % 251) as u8)).collect()
+}
+
+fn predictions(network: &Network, variables: &mut Variables) -> Predictions {
+    let settings = Settings { isa: Isa::best(), threads: Threads::new(1), keep_all: false };
+    let mut program = Program::new(&network.inference(), &settings);
+    let (image, samples) = (pixels(0..N), (0..N as u32).collect::<Vec<_>>());
+    let inputs = [("image", Input::U8(&image))];
+    program.run(variables, &Feed { batch: N, inputs: &inputs, seed: 0, epoch: 0, samples: &samples }).unwrap();
+    let probabilities = program.output("probabilities").to_vec();
+    let labels = samples.iter().map(|s| s % 4).collect();
+    Predictions { output: "scores".into(), field: "label".into(), n_classes: 4, samples, labels, probabilities }
+}
+
+fn options() -> OnnxSection {
+    OnnxSection { opset: 17, fold_batch_norm: true, normalization: false, softmax: false, layout: Layout::Nchw }
+}
+
+fn about(classes: &[String]) -> About<'_> {
+    About {
+        experiment: "test",
+        run: "20260101T000000Z-1-abc",
+        dataset: "made",
+        classes,
+        preprocess: "[]",
+        fingerprints: &[],
+    }
+}
+
+fn classes() -> Vec<String> {
+    ["ant", "bee", "cat", "dog"].map(String::from).to_vec()
+}
+
+fn proof(network: &Network, variables: &mut Variables, options: &OnnxSection, onnx: &[u8]) -> Proof {
+    let predictions = predictions(network, variables);
+    let section =
+        ProofSection { samples: ProofSamples::All, batch_sizes: vec![1, 7, 32], tolerance: 1e-5, disagreements: 0 };
+    let what = Prove {
+        library: &library(),
+        onnx,
+        network,
+        variables,
+        options,
+        section: &section,
+        predictions: &predictions,
+        threads: 1,
+    };
+    prove(&what, &mut |range| Ok(pixels(range))).unwrap()
+}
+
+#[test]
+fn every_option_gives_a_file_that_decides_alike_and_passes_the_full_checker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (index, normalization) in [affine(), Normalization::PerImage].into_iter().enumerate() {
+        let (network, mut variables) = network(LAYERS, normalization);
+        for opset in [17, 21] {
+            for bits in 0..16 {
+                let flag = |bit: u32| bits >> bit & 1 == 1;
+                let options = OnnxSection {
+                    opset,
+                    fold_batch_norm: flag(0),
+                    normalization: flag(1),
+                    softmax: flag(2),
+                    layout: if flag(3) { Layout::Nhwc } else { Layout::Nchw },
+                };
+                let onnx = document(&network, &variables, &options, &about(&classes())).unwrap();
+                let proof = proof(&network, &mut variables, &options, &onnx);
+                assert!(proof.passed, "{options:?}: {proof:?}");
+                assert_eq!((proof.samples, proof.latency.len(), proof.accuracy_onnx), (N, 3, proof.accuracy_engine));
+                let file = folder.path().join(format!("{index}-{opset}-{bits}.onnx"));
+                std::fs::write(&file, onnx).unwrap();
+                files.push(file);
+            }
+        }
+    }
+    full_check(&files);
+}
+
+/// `onnx.checker.check_model(full_check=True)` of the Python package that `./bootstrap.sh --tests` fetches.
+fn full_check(files: &[PathBuf]) {
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python");
+    let script = "import sys, onnx\nfor path in sys.argv[1:]:\n    onnx.checker.check_model(path, full_check=True)\n";
+    let mut python = std::process::Command::new("python3");
+    let output = python.env("PYTHONPATH", packages).args(["-c", script]).args(files).output().expect("python3 runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_file_is_read_back_with_all_that_it_says_of_itself() {
+    let (network, variables) = network(LAYERS, affine());
+    let onnx = document(&network, &variables, &options(), &about(&classes())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.onnx");
+    std::fs::write(&file, &onnx).unwrap();
+    let mut read = OnnxModel::open(&library(), &file, 1).unwrap();
+    assert_eq!((read.classes(), read.input(), read.preprocess()), (&classes()[..], [9, 7, 3], "[]"));
+    assert_eq!(read.run(), "20260101T000000Z-1-abc");
+    let probabilities = read.probabilities(2, &pixels(0..2)).unwrap();
+    assert!((probabilities.iter().sum::<f32>() - 2.0).abs() < 1e-5);
+}
+
+#[test]
+fn a_changed_weight_fails_the_proof_and_the_node_is_named() {
+    let (network, mut variables) = network(LAYERS, affine());
+    let onnx = {
+        let mut other = variables.clone();
+        let mut kernel = other.value("left/kernel").unwrap().to_vec();
+        kernel[11] += 3.0;
+        other.set("left/kernel", &kernel);
+        document(&network, &other, &options(), &about(&classes())).unwrap()
+    };
+    let proof = proof(&network, &mut variables, &options(), &onnx);
+    assert!(!proof.passed && proof.max_error > 1e-3, "{proof:?}");
+    assert_eq!(proof.first_different_node.as_deref(), Some("left/Conv"));
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.onnx");
+    let said = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        let Err(error) = OnnxModel::open(&library(), &file, 1) else { panic!("it opened") };
+        error.to_string().replace(&file.display().to_string(), "x.onnx")
+    };
+    assert_eq!(said(b"garbage"), "x.onnx: it is no ONNX file, or a damaged one");
+    assert_eq!(said(b""), "x.onnx: it was not written by etalon: it lacks our metadata");
+    let (network, variables) = network(LAYERS, affine());
+    let onnx = document(&network, &variables, &options(), &about(&classes())).unwrap();
+    let cut = said(&onnx[..onnx.len() / 2]);
+    assert!(cut.lines().count() == 1, "{cut}");
+    let nowhere = OnnxModel::open(&library(), Path::new("/nowhere.onnx"), 1).err().unwrap().to_string();
+    assert!(nowhere.starts_with("/nowhere.onnx: "), "{nowhere}");
+}
