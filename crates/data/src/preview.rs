@@ -106,7 +106,10 @@ fn write(sheet: &mut Pixels, text: &str, [bottom, left]: [usize; 2]) -> Result<(
 fn save(sheet: &Pixels, path: &Path) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let refused = |why| Error::refused("write the preview", path, why);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refused)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder).map_err(refused)?;
     let (width, height) = (sheet.width as u32, sheet.height as u32);
     let mut png = std::io::Cursor::new(Vec::new());
     image::write_buffer_with_format(&mut png, &sheet.bytes, width, height, ExtendedColorType::Rgb8, ImageFormat::Png)

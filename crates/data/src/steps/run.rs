@@ -6,6 +6,9 @@ use spec::{Chosen, Fault, Faults, Node, Place, Word, item_names};
 use super::{Only, Step, mat, row};
 use crate::{Error, ImageShape, Pixels};
 
+/// Most bytes that an image may have between two steps.
+const MAX_BYTES: usize = 1 << 30;
+
 spec::choice! {
     /// What an image is for.
     pub enum Mode {
@@ -84,6 +87,25 @@ fn resize(pixels: &mut Pixels, [height, width, channels]: [usize; 3]) {
     pixels.bytes.resize(height * width * channels, 0);
 }
 
+impl Named {
+    /// The shape that it gives for images of a shape, or why it cannot take them.
+    fn shape(&self, image: ImageShape) -> Result<ImageShape, String> {
+        let why = match self.step.shape(image) {
+            Ok(after) if after.fixed().is_none_or(|sides| is_bearable(sides)) => {
+                return Ok(after);
+            }
+            Ok(after) => format!("an image of {after} is too large"),
+            Err(why) => why,
+        };
+        Err(format!("`{}`: {why}", self.kind))
+    }
+}
+
+/// Whether an image of these sides can be held.
+fn is_bearable(sides: [usize; 3]) -> bool {
+    sides.into_iter().fold(1, usize::saturating_mul) <= MAX_BYTES
+}
+
 impl Steps {
     /// The steps of a resolved section `data`; faulty ones are left out.
     pub fn of(data: &Node) -> Steps {
@@ -126,10 +148,10 @@ impl Steps {
         let end = bad.map_or(self.steps.len(), |(end, _)| end);
         let mut shape = image;
         for step in self.steps[..end].iter().filter(|step| step.mode.is_none_or(|only| only == mode)) {
-            match step.step.shape(shape) {
+            match step.shape(shape) {
                 Ok(after) => shape = after,
                 Err(why) => {
-                    faults.push(Fault::new(step.place, format!("`{}`: {why}", step.kind)));
+                    faults.push(Fault::new(step.place, why));
                     return None;
                 }
             }
@@ -139,18 +161,17 @@ impl Steps {
 
     /// The shape that an image of a shape comes to, or why a step cannot take it.
     pub fn shape(&self, mode: Mode, image: ImageShape) -> Result<ImageShape, String> {
-        let after = |shape, step: &Named| step.step.shape(shape).map_err(|why| format!("`{}`: {why}", step.kind));
-        self.of_mode(mode).try_fold(image, after)
+        self.of_mode(mode).try_fold(image, |shape, step| step.shape(shape))
     }
 
     /// Runs the image in `scratch` through the steps; `key` is for the random ones.
     pub fn run(&self, mode: Mode, scratch: &mut Scratch, key: Key) -> Result<(), Error> {
         for step in self.of_mode(mode) {
-            let failed = |why: &dyn std::fmt::Display| Error::plain(format!("`{}`: {why}", step.kind));
-            let shape = step.step.shape(ImageShape::of(&scratch.here)).map_err(|why| failed(&why))?;
+            let shape = step.shape(ImageShape::of(&scratch.here)).map_err(Error::plain)?;
             resize(&mut scratch.there, shape.fixed().expect("the shape of an image that is there is known"));
             let mut draws = Stream::new(key.seed, step.purpose, key.epoch, u64::from(key.sample)).draws();
-            step.step.apply(&scratch.here, &mut scratch.there, &mut draws).map_err(|why| failed(&why))?;
+            let applied = step.step.apply(&scratch.here, &mut scratch.there, &mut draws);
+            applied.map_err(|why| Error::plain(format!("`{}`: {why}", step.kind)))?;
             std::mem::swap(&mut scratch.here, &mut scratch.there);
         }
         Ok(())

@@ -322,6 +322,19 @@ fn the_rule_of_every_step_is_the_shape_that_it_gives() {
 }
 
 #[test]
+fn images_that_would_fill_the_memory_are_refused() {
+    let text = vec!["- pad: 4096"; 5].join("\n  ");
+    let image = ImageShape { height: Some(1), width: Some(16384), channels: 3 };
+    let why = steps("preprocess", &text).shape(Mode::Train, image).unwrap_err();
+    assert_eq!(why, "`pad`: an image of 16385 x 32768 x 3 is too large");
+    let any = ImageShape { height: None, width: None, channels: 3 };
+    assert!(steps("preprocess", "- crop: {size: 8e15, top: 8e15}").shape(Mode::Train, any).is_err());
+    let covering = steps("preprocess", "- resize: {size: 16384, fit: shorter_side}");
+    let why = covering.shape(Mode::Train, image).unwrap_err();
+    assert_eq!(why, "`resize`: an image of 16384 x 268435456 x 3 is too large");
+}
+
+#[test]
 fn steps_may_be_for_one_mode_only() {
     let steps = steps("preprocess", "- resize: 8\n  - center_crop: {size: 4, mode: evaluate}");
     let image = ImageShape { height: None, width: Some(9), channels: 3 };
