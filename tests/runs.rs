@@ -52,23 +52,36 @@ fn every_shipped_experiment_runs_to_a_passed_proof() {
     for (name, overrides) in [
         ("cifar_cnn", vec![]),
         ("cifar_cnn_augmented", vec!["train.early_stopping=none"]),
-        ("cifar_resnet20", vec![count, "train.batch_size=20"]),
+        ("cifar_resnet20", vec!["train.batch_size=20"]),
         ("mnist_lenet5", vec![count]),
         ("fashion_mnist_lenet5", vec![count]),
         ("digits_quickstart", vec![]),
         ("shapes_quickstart", vec!["data.train.limit=400"]),
     ] {
         let file = format!("experiments/{name}.yaml");
-        let arguments = [vec!["run", &file, "--format", "json", "train.epochs=none", "train.steps=4"], overrides].concat();
+        let arguments =
+            [vec!["run", &file, "--format", "json", "train.epochs=none", "train.steps=4"], overrides].concat();
         let said = place.call(&arguments).expect(0);
         let line = said.json();
         assert_eq!(line["status"], "done", "{name}");
         assert_eq!(line["proof"]["verdict"], "passed", "{name}: {line}");
         assert_eq!(line["proof"]["disagreements"], 0, "{name}");
         let accuracy = &line["metrics"]["test/accuracy"];
-        assert!(accuracy["low"].as_f64() <= accuracy["value"].as_f64() && accuracy["value"].as_f64() <= accuracy["high"].as_f64(), "{line}");
+        assert!(
+            accuracy["low"].as_f64() <= accuracy["value"].as_f64()
+                && accuracy["value"].as_f64() <= accuracy["high"].as_f64(),
+            "{line}"
+        );
         let run = said.run();
-        for file in ["experiment.yaml", "resolved.yaml", "run.json", "history.jsonl", "log.jsonl", "proof.json", "confusion.parquet"] {
+        for file in [
+            "experiment.yaml",
+            "resolved.yaml",
+            "run.json",
+            "history.jsonl",
+            "log.jsonl",
+            "proof.json",
+            "confusion.parquet",
+        ] {
             assert!(run.join(file).is_file(), "{name} lacks {file}");
         }
         for plot in ["curves", "confusion", "reliability", "mistakes"] {
@@ -97,7 +110,8 @@ fn a_killed_run_resumes_to_the_same_bytes() {
     let whole = place.call(&["run", &file, "--format", "json"]).expect(0).run();
     let killed = Place::new();
     let file = small(&killed);
-    let mut child = killed.etalon(&["run", &file, "--quiet", "train.checkpoint.every_steps=3"]).spawn().expect("the program runs");
+    let mut child =
+        killed.etalon(&["run", &file, "--quiet", "train.checkpoint.every_steps=3"]).spawn().expect("the program runs");
     let run = wait_for_checkpoint(&killed.runs());
     child.kill().unwrap();
     child.wait().unwrap();

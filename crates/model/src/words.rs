@@ -44,7 +44,8 @@ fn resolve(node: &Node, fill: bool, faults: &mut Faults) -> Node {
     let mut resolver = Resolver { fill, faults, defaults: Vec::new(), blocks: Vec::new() };
     let mut out = Map::default();
     if !fill {
-        let ours = |e: &&Entry| !["preset", "defaults", "blocks", "layers"].contains(&e.key.as_str());
+        // Defaults are written into the steps when these are filled, so until then they stay.
+        let ours = |e: &&Entry| !["preset", "blocks", "layers"].contains(&e.key.as_str());
         out.entries.extend(map.entries.iter().filter(ours).cloned());
     }
     resolver.defaults = section("defaults").map(|node| resolver.read_defaults(node)).unwrap_or_default();

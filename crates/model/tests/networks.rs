@@ -39,6 +39,14 @@ fn presets_have_the_parameters_of_their_papers() {
 }
 
 #[test]
+fn the_normal_form_keeps_what_defaults_say() {
+    let (mut sources, mut faults) = (Sources::new(), Faults::new());
+    let node = spec::parse("model.yaml", RESIDUAL.as_bytes(), &mut sources, &mut faults).unwrap();
+    let normal = spec::to_yaml(&spec::normalize(&node, &MODEL));
+    assert_eq!(network(&normal, [8, 8, 3], 5).layers, network(RESIDUAL, [8, 8, 3], 5).layers);
+}
+
+#[test]
 fn the_resolved_network_is_the_same_network() {
     for preset in ["{preset: lenet5}", "{layers: [flatten, dense: $classes]}"] {
         let (mut sources, mut faults) = (Sources::new(), Faults::new());
