@@ -120,6 +120,12 @@ fn choice(card: Card, data: &Node, steps: &Steps, faults: &mut Faults) -> Choice
 fn shape(card: &Card, data: &Node, steps: &Steps, mode: Mode, faults: &mut Faults) -> Option<[usize; 3]> {
     let shape = steps.check(mode, card.image(), faults)?;
     if shape.fixed().is_none() {
+        if card.in_place && card.splits().is_none() {
+            let message = format!("the data folders hold no folder `{}`", card.name);
+            let fault = Fault::new(data.place_of("dataset"), message);
+            faults.push(fault.help("name one that lies in --data-dir, ETALON_DATA_DIR or datasets/"));
+            return None;
+        }
         let message = format!("the images of `{}` differ in size, and a network takes one size", card.name);
         let fault = Fault::new(data.place_of("dataset"), message);
         faults.push(fault.help("bring them to one size, for example `preprocess: [{resize: 224}]`"));

@@ -33,7 +33,7 @@ pub fn check(model: &Node, inputs: &Inputs, faults: &mut Faults) -> Option<Netwo
         Unfolder { faults, layers: Vec::new(), parameters: Vec::new(), image, classes, left: MOST_VALUES };
     let last = unfolder.network(model);
     let Unfolder { layers, parameters, faults, .. } = unfolder;
-    if faults.len() == before {
+    if faults.len() == before && model.is_sound() {
         check_unread(&layers, last, faults);
     }
     check_scores(&layers, last, inputs.n_classes, model.place, faults);

@@ -27,4 +27,4 @@ pub use losses::LOSSES;
 pub use optimizers::OPTIMIZERS;
 pub use source::{Batch, Observer, Source};
 pub use training::{Ended, Setup, Trainer};
-pub use words::TrainSection;
+pub use words::{LastBatch, TrainSection};

@@ -1,4 +1,5 @@
-//! Where training stands: all that is needed, beside the arrays, to go on to the bit.
+//! Where training stands: all that is needed, beside the arrays, to go on to the bit. Times stand in the history: equal
+//! trainings write equal checkpoints.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +26,6 @@ pub(crate) struct State {
     pub stopping: Patience,
     pub plateau: Patience,
     pub plateaus: u32,
-    /// Working time of finished stretches.
-    pub seconds: f64,
-    /// Of that, time in training steps, and the images trained in it.
-    pub training_seconds: f64,
-    pub images: u64,
 }
 
 /// Sums over the samples of an epoch.

@@ -62,6 +62,16 @@ pub struct Trainer<'a> {
     program: StepProgram,
     state: State,
     started: Instant,
+    /// Times of earlier stretches and this one.
+    clock: Clock,
+}
+
+/// Working time of earlier stretches, time in training steps, and the images that were trained in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    earlier: f64,
+    training: f64,
+    images: f64,
 }
 
 impl<'a> Trainer<'a> {
@@ -102,7 +112,8 @@ impl<'a> Trainer<'a> {
         let weighted = setup.class_weights().is_some();
         let program = StepProgram::new(setup.network, setup.training, weighted, setup.n_samples, setup.settings);
         let variables = Variables::new(&setup.arrays());
-        Ok(Trainer { setup, variables, program, state, started: Instant::now() })
+        let clock = Clock::of_earlier(&setup, &state)?;
+        Ok(Trainer { setup, variables, program, state, started: Instant::now(), clock })
     }
 
     /// Epochs that are done.
@@ -136,16 +147,16 @@ impl<'a> Trainer<'a> {
             let begun = Instant::now();
             let samples = self.setup.samples_per_epoch();
             observer.begin_epoch(self.state.epoch, self.state.sums.samples as usize, samples);
-            let training_before = self.state.training_seconds;
-            let images_before = self.state.images;
+            let training_before = self.clock.training;
+            let images_before = self.clock.images;
             if self.steps(source, observer)? == Stretch::Interrupted {
                 return self.interrupted();
             }
-            let training_time = self.state.training_seconds - training_before;
-            let images = self.state.images - images_before;
+            let training_time = self.clock.training - training_before;
+            let images = self.clock.images - images_before;
             let mut epoch = self.epoch_line(measure)?;
             epoch.seconds = begun.elapsed().as_secs_f64();
-            epoch.images_per_second = images as f64 / training_time.max(1e-9);
+            epoch.images_per_second = images / training_time.max(1e-9);
             early = self.end_epoch(epoch, &mut history, observer)?;
         }
         Ok(self.ended(false, early))
@@ -183,12 +194,12 @@ impl<'a> Trainer<'a> {
         self.state.sums.right += right as u64;
         self.state.sums.samples += n as u64;
         self.state.batch += 1;
-        self.state.images += n as u64;
+        self.clock.images += n as f64;
         if !is_whole_part(self.optimizer()) {
             self.state.step += 1;
         }
         let seconds = begun.elapsed().as_secs_f64();
-        self.state.training_seconds += meter.since_last_step(seconds);
+        self.clock.training += meter.since_last_step(seconds);
         let sums = &self.state.sums;
         observer.step(sums.samples as usize, sums.loss / sums.samples as f64, meter.rate(n));
         self.save_inside_the_epoch()?;
@@ -281,8 +292,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn save(&mut self) -> Result<(), Error> {
-        let state = State { seconds: self.seconds(), ..self.state.clone() };
-        checkpoint::save(&self.setup.directory.file(files::LAST), self.variables.iter(), &state)?;
+        checkpoint::save(&self.setup.directory.file(files::LAST), self.variables.iter(), &self.state)?;
         Ok(())
     }
 
@@ -305,13 +315,13 @@ impl<'a> Trainer<'a> {
             early,
             epochs: self.state.epoch,
             best_epoch: self.state.best_epoch,
-            images_per_second: self.state.images as f64 / self.state.training_seconds.max(1e-9),
+            images_per_second: self.clock.images / self.clock.training.max(1e-9),
             seconds: self.seconds(),
         }
     }
 
     fn seconds(&self) -> f64 {
-        self.state.seconds + self.started.elapsed().as_secs_f64()
+        self.clock.earlier + self.started.elapsed().as_secs_f64()
     }
 
     fn optimizer(&self) -> &Optimizer {
@@ -326,6 +336,24 @@ impl<'a> Trainer<'a> {
             Some(bad) => NotFinite { step, epoch, what: bad.what, path: Some(bad.path), backward: bad.backward },
             None => NotFinite { step, epoch, what: What::Nan, path: None, backward: false },
         }
+    }
+}
+
+impl Clock {
+    /// What the history says of the epochs that were done before.
+    fn of_earlier(setup: &Setup<'_>, state: &State) -> Result<Clock, Error> {
+        let path = setup.directory.file(files::HISTORY);
+        if state.epoch == 0 || !path.is_file() {
+            return Ok(Clock::default());
+        }
+        let samples = setup.samples_per_epoch() as f64;
+        let add = |clock: Clock, epoch: &Epoch| Clock {
+            earlier: clock.earlier + epoch.seconds,
+            training: clock.training + samples / epoch.images_per_second,
+            images: clock.images + samples,
+        };
+        let epochs = record::history::read(&path)?;
+        Ok(epochs.iter().take(state.epoch as usize).fold(Clock::default(), add))
     }
 }
 
