@@ -44,6 +44,13 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
 
+# Training speed beside Keras, in turns, as ratios; installs Keras into .tools/bench once
+bench *arguments:
+    @test -x .tools/bench/bin/python || python3 -m venv .tools/bench
+    @.tools/bench/bin/python -c 'import keras' 2>/dev/null || .tools/bench/bin/python -m pip install -q --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1
+    @cargo build --quiet --release --package engine --example rate
+    @python3 benches/compare.py target/release/examples/rate .tools/bench/bin/python "$@"
+
 # Licences, bans and sources of all dependencies (needs cargo-deny)
 deny:
     cargo fetch --quiet

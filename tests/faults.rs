@@ -20,7 +20,8 @@ fn check(file: &str) -> (String, i32) {
 #[test]
 fn every_wrong_experiment_is_told_so_at_once_and_in_full() {
     let bless = std::env::var_os("ETALON_BLESS").is_some();
-    let mut files: Vec<PathBuf> = std::fs::read_dir(root().join("tests/faults")).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(root().join("tests/faults")).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "yaml"));
     files.sort();
     assert!(files.len() >= 20, "{} wrong experiments", files.len());

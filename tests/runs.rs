@@ -145,7 +145,6 @@ fn what_cannot_be_done_is_one_clear_line() {
         (vec!["evaluate", "no_such_run"], "no_such_run"),
         (vec!["predict", "no_such_run", "x.png"], "no_such_run"),
         (vec!["run", "--resume", "no_such_run"], "no_such_run"),
-        (vec!["run", "experiments/mnist_lenet5.yaml", "data.dataset={format: image_folder, path: nowhere}"], "nowhere"),
     ] {
         let said = place.call(&arguments).expect(2);
         let lines: Vec<&str> = said.err.lines().filter(|l| l.starts_with("error:")).collect();

@@ -35,6 +35,13 @@ pub struct Common {
 }
 
 impl Common {
+    /// Where data is looked for, in this order.
+    pub fn data_dirs(&self) -> Vec<PathBuf> {
+        let given = self.data_dir.clone().into_iter();
+        let variable = std::env::var_os("ETALON_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
+        given.chain(variable).chain([PathBuf::from("datasets")]).collect()
+    }
+
     /// Threads to compute with.
     pub fn n_threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -61,7 +68,9 @@ pub enum TableFormat {
 #[derive(Subcommand)]
 pub enum Command {
     /// Check, train, evaluate, export and prove an experiment
-    #[command(after_help = "Examples:\n  etalon run experiments/cifar_cnn.yaml\n  etalon run experiments/cifar_cnn.yaml train.epochs=3 optimizer.learning_rate=0.01\n  etalon run --resume runs/cifar_cnn/20260101T120000Z-1-3fa9c1")]
+    #[command(
+        after_help = "Examples:\n  etalon run experiments/cifar_cnn.yaml\n  etalon run experiments/cifar_cnn.yaml train.epochs=3 optimizer.learning_rate=0.01\n  etalon run --resume runs/cifar_cnn/20260101T120000Z-1-3fa9c1"
+    )]
     Run(RunArguments),
     /// Say everything that is wrong with experiment files, without data
     #[command(after_help = "Example:\n  etalon check experiments/*.yaml")]
@@ -76,10 +85,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  etalon verify cifar_cnn")]
     Verify(VerifyArguments),
     /// Classify images or folders with a run or an .onnx that etalon wrote
-    #[command(after_help = "Examples:\n  etalon predict cifar_cnn photo.png folder/\n  etalon predict model.onnx photo.png --format json")]
+    #[command(
+        after_help = "Examples:\n  etalon predict cifar_cnn photo.png folder/\n  etalon predict model.onnx photo.png --format json"
+    )]
     Predict(PredictArguments),
     /// Set runs side by side
-    #[command(after_help = "Examples:\n  etalon compare\n  etalon compare runs/cifar_cnn --sort test/accuracy --format markdown")]
+    #[command(
+        after_help = "Examples:\n  etalon compare\n  etalon compare runs/cifar_cnn --sort test/accuracy --format markdown"
+    )]
     Compare(CompareArguments),
     /// Show an experiment's data: counts, sizes, and a sheet before and after augmentation
     #[command(after_help = "Example:\n  etalon data experiments/cifar_cnn_augmented.yaml --preview preview.png")]

@@ -11,6 +11,8 @@ use crate::terminal;
 pub enum Failure {
     /// The experiment is wrong: exit code 1.
     Experiment { faults: Faults, sources: Sources },
+    /// The experiment is wrong, and standard output has said so for programs: exit code 1.
+    Told,
     /// The work failed: one line that says what failed, on what, why and what to do. Exit code 2.
     Work(String),
     /// The exported model does not decide as the network did: exit code 3.
@@ -28,9 +30,18 @@ impl Failure {
         Failure::Work(error.to_string())
     }
 
+    /// What went wrong, in one line.
+    pub fn line(&self) -> String {
+        match self {
+            Failure::Experiment { faults, .. } => format!("the experiment has {} faults", faults.len()),
+            Failure::Told => "the experiment is wrong".to_string(),
+            Failure::Work(line) | Failure::Proof(line) | Failure::Interrupted(line) => one_line(line),
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
-            Failure::Experiment { .. } => 1,
+            Failure::Experiment { .. } | Failure::Told => 1,
             Failure::Work(_) => 2,
             Failure::Proof(_) => 3,
             Failure::Interrupted(_) => 130,
@@ -52,6 +63,7 @@ pub fn report(outcome: Outcome, common: &Common) -> u8 {
             };
             writeln!(stderr, "{text}\n\n{count}; nothing was started")
         }
+        Failure::Told => Ok(()),
         Failure::Work(line) | Failure::Proof(line) => writeln!(stderr, "error: {}", one_line(line)),
         Failure::Interrupted(line) if common.quiet => writeln!(stderr, "{}", one_line(line)),
         Failure::Interrupted(line) => writeln!(stderr, "\n{}", one_line(line)),

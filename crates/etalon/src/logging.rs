@@ -26,10 +26,8 @@ pub fn start(common: &Common) {
         .with_target(false)
         .without_time()
         .with_filter(filter);
-    let programs = tracing_subscriber::fmt::layer()
-        .json()
-        .with_writer(RunLog)
-        .with_filter(EnvFilter::new("info,ort=warn"));
+    let programs =
+        tracing_subscriber::fmt::layer().json().with_writer(RunLog).with_filter(EnvFilter::new("info,ort=warn"));
     tracing_subscriber::registry().with(people).with(programs).init();
 }
 

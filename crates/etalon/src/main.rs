@@ -7,10 +7,13 @@ mod cli;
 mod commands;
 mod experiment;
 mod failure;
+mod interrupt;
 mod library;
 mod logging;
+mod network_table;
 mod pipeline;
 mod progress;
+mod report;
 mod terminal;
 
 use clap::Parser;

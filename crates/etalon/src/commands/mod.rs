@@ -1,0 +1,28 @@
+//! The commands, one file each: arguments in, results on standard output.
+
+mod check;
+mod compare;
+mod data;
+mod evaluate;
+mod export;
+mod predict;
+mod run;
+mod verify;
+
+use crate::cli::{Arguments, Command};
+use crate::failure::Outcome;
+
+/// Does what the arguments ask for.
+pub fn dispatch(arguments: &Arguments) -> Outcome {
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::Run(own) => run::run(own, common),
+        Command::Check(own) => check::check(own, common),
+        Command::Evaluate(own) => evaluate::evaluate(own, common),
+        Command::Export(own) => export::export(own, common),
+        Command::Verify(own) => verify::verify(own, common),
+        Command::Predict(own) => predict::predict(own, common),
+        Command::Compare(own) => compare::compare(own, common),
+        Command::Data(own) => data::data(own, common),
+    }
+}

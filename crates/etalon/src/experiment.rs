@@ -1,0 +1,217 @@
+//! One experiment file: read, overridden, checked as a whole by every crate's words, resolved.
+//!
+//! The sections are declared here once, each with the words of the crate that owns it.
+
+use std::path::{Path, PathBuf};
+
+use evaluator::Evaluation;
+use model::Network;
+use spec::{Bindings, Chosen, Faults, Node, Override, Sources, Type, Value, Word};
+use trainer::{Facts, Training, Validation};
+
+use crate::failure::Failure;
+use crate::progress::thousands;
+
+spec::choice! {
+    /// What the network is for.
+    pub enum Task {
+        /// One class out of several for an image.
+        Classification = "classification",
+    }
+}
+
+spec::choice! {
+    /// Which arithmetic training may use. Evaluation and the proof never use less than `accurate`.
+    pub enum Arithmetic {
+        /// Direct summation only.
+        Strict = "strict",
+        /// Also what is as exact as direct summation.
+        Accurate = "accurate",
+        /// Also what has errors about three times as large.
+        Fast = "fast",
+    }
+}
+
+spec::section! {
+    /// How the engine computes.
+    pub struct EngineSection {
+        /// Which arithmetic training may use.
+        pub arithmetic: Arithmetic = accurate;
+    }
+}
+
+spec::section! {
+    /// One experiment: data, network, loss, optimizer, training, evaluation and export.
+    pub struct Experiment {
+        /// Name of the experiment and of the folder of its runs; default: the file's name.
+        pub name: String = required;
+        /// What it is for, in a sentence.
+        pub description: String = "";
+        /// What the network is for.
+        pub task: Task = classification;
+        /// Decides initial weights, order, augmentation and dropout; not who is in which part.
+        pub seed: u64 = 1;
+        /// Which samples, and what is done to them before the network.
+        pub data: data::DataSection = required;
+        /// The network.
+        pub model: Node = required, ty model::MODEL;
+        /// What training makes small.
+        pub loss: Chosen = required, kinds &trainer::LOSSES;
+        /// How it is made small.
+        pub optimizer: Chosen = required, kinds &trainer::OPTIMIZERS;
+        /// How long and in which batches.
+        pub train: trainer::TrainSection = required;
+        /// What is measured, on which part.
+        pub evaluate: evaluator::words::EvaluateSection = {};
+        /// What is written for other programs, and how it is proven.
+        pub export: exporter::ExportSection = {};
+        /// How the engine computes.
+        pub engine: EngineSection = {};
+    }
+}
+
+/// The type of a whole file.
+const TYPE: Type = Type::Section(&Experiment::SECTION);
+
+/// An experiment with nothing wrong, as every crate reads its part.
+pub struct Checked {
+    /// The file as written.
+    pub written: Vec<u8>,
+    /// Normal form with every default; runs on its own.
+    pub resolved: String,
+    /// The preprocessing as YAML.
+    pub preprocess: String,
+    pub experiment: Experiment,
+    pub data: data::Checked,
+    pub network: Network,
+    pub training: Training,
+    pub evaluation: Evaluation,
+}
+
+impl Checked {
+    /// The part whose predictions are kept and judged.
+    pub fn judged_part(&self) -> data::PartName {
+        match self.evaluation.part {
+            evaluator::words::Part::Train => data::PartName::Train,
+            evaluator::words::Part::Validation => data::PartName::Validation,
+            evaluator::words::Part::Test => data::PartName::Test,
+        }
+    }
+
+    /// `cifar_cnn on cifar10, 122,570 trainable parameters`.
+    pub fn in_a_line(&self) -> String {
+        let parameters = thousands(self.network.n_trainable() as f64);
+        format!("{} on {}, {parameters} trainable parameters", self.experiment.name, self.data.choices[0].card.name)
+    }
+}
+
+/// Reads a file with overrides, or says everything that is wrong with it.
+pub fn read(file: &Path, overrides: &[String], data_dirs: &[PathBuf]) -> Result<Checked, Failure> {
+    let (mut sources, mut faults) = (Sources::new(), Faults::new());
+    match check(file, overrides, data_dirs, &mut sources, &mut faults)? {
+        Some(checked) => Ok(checked),
+        None => Err(Failure::Experiment { faults, sources }),
+    }
+}
+
+/// Reads and checks a file with overrides; what is wrong joins `faults`.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn check(
+    file: &Path,
+    overrides: &[String],
+    data_dirs: &[PathBuf],
+    sources: &mut Sources,
+    faults: &mut Faults,
+) -> Result<Option<Checked>, Failure> {
+    let written = std::fs::read(file).map_err(|e| Failure::Work(format!("cannot read {}: {e}", file.display())))?;
+    let before = faults.len();
+    let Some(root) = spec::parse(&file.display().to_string(), &written, sources, faults) else { return Ok(None) };
+    let root = overridden(named(root, file), overrides, sources, faults);
+    let root = without_variables(root, faults);
+    let cards = data::Cards::load(data_dirs, sources);
+    let resolved = spec::resolve(&root, &TYPE, faults);
+    let parts = check_parts(&resolved, &cards, faults);
+    let (Some((data, network, training, evaluation)), true) = (parts, faults.len() == before) else { return Ok(None) };
+    let experiment = Experiment::read(&resolved);
+    let preprocess = resolved.find("data").and_then(|data| data.find("preprocess")).map(spec::to_yaml);
+    let (resolved, preprocess) = (spec::to_yaml(&resolved), preprocess.unwrap_or_default());
+    Ok(Some(Checked { written, resolved, preprocess, experiment, data, network, training, evaluation }))
+}
+
+/// An experiment without a name is called as its file.
+fn named(mut root: Node, file: &Path) -> Node {
+    let place = root.place.as_default();
+    if let (Value::Map(map), Some(stem)) = (&mut root.value, file.file_stem())
+        && map.find("name").is_none()
+    {
+        map.set("name", place, Node::word(stem.to_string_lossy(), place));
+    }
+    root
+}
+
+/// Overrides hold for the normal form; what they put in may be short again.
+fn overridden(root: Node, overrides: &[String], sources: &mut Sources, faults: &mut Faults) -> Node {
+    let mut root = spec::normalize(&root, &TYPE);
+    for text in overrides {
+        if let Some(change) = Override::parse(text, sources, faults) {
+            spec::apply_override(&mut root, &change, faults);
+        }
+    }
+    spec::normalize(&root, &TYPE)
+}
+
+/// Only the network knows variables: `$classes`, and the parameters of its blocks.
+fn without_variables(mut root: Node, faults: &mut Faults) -> Node {
+    if let Value::Map(map) = &mut root.value {
+        for entry in map.entries.iter_mut().filter(|entry| entry.key != "model") {
+            entry.node = spec::substitute(&entry.node, &Bindings::closed(), faults);
+        }
+    }
+    root
+}
+
+/// Every crate checks its sections, with the facts that the crates before it found.
+fn check_parts(
+    resolved: &Node,
+    cards: &data::Cards,
+    faults: &mut Faults,
+) -> Option<(data::Checked, Network, Training, Evaluation)> {
+    let section = |key: &str| resolved.find(key).cloned().unwrap_or_else(|| Node::bad(resolved.place));
+    let data = data::check(&section("data"), cards, faults);
+    let choice = data.choices.first();
+    let inputs = model::Inputs {
+        train: choice.and_then(|choice| choice.train_shape),
+        evaluate: choice.and_then(|choice| choice.evaluation_shape),
+        n_classes: data.n_classes(),
+    };
+    let network = model::check(&section("model"), &inputs, faults);
+    let evaluate = section("evaluate");
+    let parts: Option<Vec<&str>> = choice.map(|choice| choice.parts.keys().map(|part| part.name()).collect());
+    let about_data = evaluator::Facts { n_classes: data.n_classes(), parts: parts.as_deref() };
+    let evaluation = evaluator::check(&evaluate, &about_data, faults);
+    let facts = Facts {
+        n_classes: data.n_classes(),
+        ends_in_softmax: network.as_ref().map(|network| network.ends_in_softmax),
+        validation: match data.validation {
+            data::Validation::Absent => Validation::Absent,
+            data::Validation::Chooses => Validation::Chooses,
+            data::Validation::IsTest => Validation::IsTest,
+        },
+        metrics: &evaluation.as_ref().map(directions).unwrap_or_default(),
+        evaluates_best: evaluator::asks_for_best(&evaluate),
+    };
+    let training = trainer::check(&section("loss"), &section("optimizer"), &section("train"), &facts, faults);
+    exporter::check(&section("export"), faults);
+    Some((data, network?, training?, evaluation?))
+}
+
+/// The metrics of the experiment and which of their values are better, as the trainer says it.
+pub fn directions(evaluation: &Evaluation) -> Vec<(String, trainer::Direction)> {
+    let ours = |direction| match direction {
+        evaluator::Direction::Smaller => trainer::Direction::Smaller,
+        evaluator::Direction::Larger => trainer::Direction::Larger,
+    };
+    evaluation.directions().into_iter().map(|(name, direction)| (name, ours(direction))).collect()
+}

@@ -1,0 +1,24 @@
+//! Ctrl-C: the first asks the work to stop at the next safe place, the second ends the program at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::failure::Failure;
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Exit code of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+/// From now on Ctrl-C sets the flag that is returned.
+pub fn listen() -> Result<&'static AtomicBool, Failure> {
+    let on_signal = || {
+        if ASKED.swap(true, Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED);
+        }
+        eprintln!(
+            "\nstopping after this step; press Ctrl-C again to stop at once and lose the work since the last checkpoint"
+        );
+    };
+    ctrlc::set_handler(on_signal).map_err(|e| Failure::Work(format!("Ctrl-C cannot be listened for: {e}")))?;
+    Ok(&ASKED)
+}

@@ -1,0 +1,242 @@
+//! A run from its start or from its last checkpoint: trained, then finished.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use data::PartName;
+use record::{DatasetRecord, Epoch, Fingerprints, ProofRecord, Run, RunDirectory, RunFile, Start, Status, files};
+use trainer::{Ended, Observer, Setup, Trainer};
+
+use super::{Measurer, Prepared, finish, source::TrainingPart};
+use crate::cli::Common;
+use crate::experiment::{self, Checked};
+use crate::failure::{Failure, Outcome};
+use crate::network_table::network_table;
+use crate::progress::{Loudness, Progress, Shown};
+use crate::{interrupt, logging, terminal};
+
+/// A run that came to an end: its directory, what there is to know of it, and how it ended.
+pub struct Finished {
+    pub directory: RunDirectory,
+    pub run: RunFile,
+    pub outcome: Outcome,
+}
+
+/// Starts a run of a checked experiment.
+pub fn start(checked: Checked, common: &Common) -> Result<Finished, Failure> {
+    let prepared = Prepared::open(checked, common)?;
+    let run = run_file(&prepared);
+    let checked = &prepared.checked;
+    let begin = Start { experiment: &checked.written, resolved: &checked.resolved, run: &run };
+    let directory = RunDirectory::create(&common.runs_dir, &begin).map_err(Failure::work)?;
+    work(&prepared, directory, common, false)
+}
+
+/// Goes on with a run that did not come to its end.
+pub fn resume(word: &Path, common: &Common) -> Result<Finished, Failure> {
+    let found = record::find::resolve(&word.to_string_lossy(), &common.runs_dir).map_err(Failure::work)?;
+    if found.status() == Status::Done {
+        return Err(Failure::Work(format!("{} is done; there is nothing to go on with", found.directory.display())));
+    }
+    let directory = RunDirectory::open(&found.directory).map_err(Failure::work)?;
+    let checked = experiment::read(&directory.file(files::RESOLVED), &[], &common.data_dirs())?;
+    let prepared = Prepared::open(checked, common)?;
+    same_data(&found, &prepared)?;
+    let has_checkpoint = directory.file(files::LAST).is_file();
+    work(&prepared, directory, common, has_checkpoint)
+}
+
+pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
+    let (then, now) = (&run.file.dataset.fingerprint, &prepared.dataset.fingerprint);
+    if then == now {
+        return Ok(());
+    }
+    let (name, directory) = (&prepared.dataset.name, run.directory.display());
+    let why = format!(
+        "the data of {directory} has changed since: {name} has fingerprint {now:.12}, the run began with {then:.12}"
+    );
+    Err(Failure::Work(format!("{why}; bring the old data back, or start a new run")))
+}
+
+fn run_file(prepared: &Prepared) -> RunFile {
+    let Prepared { checked, dataset, settings } = prepared;
+    let resolved = record::fingerprint(checked.resolved.as_bytes());
+    let version = env!("CARGO_PKG_VERSION").to_string();
+    RunFile {
+        status: Status::Running,
+        failure: None,
+        name: checked.experiment.name.clone(),
+        seed: checked.experiment.seed,
+        id: String::new(),
+        started: record::now(),
+        finished: None,
+        seconds: 0.0,
+        images_per_second: None,
+        dataset: DatasetRecord {
+            name: dataset.name.clone(),
+            published: dataset.published == data::Published::Yes,
+            instead_of: dataset.instead_of.as_ref().map(|wanted| wanted.name.clone()),
+            fingerprint: dataset.fingerprint.clone(),
+            layout: dataset.layout.to_string(),
+        },
+        fingerprints: Fingerprints { resolved, data: dataset.fingerprint.clone(), code: version.clone() },
+        versions: BTreeMap::from([("etalon".to_string(), version)]),
+        instruction_set: settings.isa.name().to_string(),
+        threads: settings.threads.count(),
+        parameters: checked.network.n_trainable(),
+        epochs: 0,
+        best_epoch: None,
+        metrics: BTreeMap::new(),
+        proof: ProofRecord::SKIPPED,
+    }
+}
+
+/// Trains and finishes; whatever happens, `run.json` says how it went.
+fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, resumes: bool) -> Result<Finished, Failure> {
+    logging::to_run(&directory.file(files::LOG)).map_err(Failure::work)?;
+    let mut run = directory.run_file().map_err(Failure::work)?;
+    (run.status, run.failure) = (Status::Running, None);
+    directory.save_run_file(&run).map_err(Failure::work)?;
+    if !common.quiet {
+        terminal::notice(&introduction(prepared, &directory));
+    }
+    let outcome = train(prepared, &directory, common, resumes, &mut run)
+        .and_then(|()| finish(prepared, &directory, common, &mut run));
+    run.finished = Some(record::now());
+    run.status = match &outcome {
+        Ok(()) => Status::Done,
+        Err(Failure::Interrupted(_)) => Status::Interrupted,
+        Err(Failure::Proof(_)) => Status::ProofFailed,
+        Err(_) => Status::Failed,
+    };
+    if let Err(Failure::Work(why)) = &outcome {
+        tracing::info!(why, "failed");
+        run.failure = Some(why.clone());
+    }
+    let saved = directory.save_run_file(&run).map_err(Failure::work);
+    tracing::info!(status = run.status.name(), seconds = run.seconds, "ended");
+    Ok(Finished { directory, run, outcome: outcome.and(saved) })
+}
+
+fn introduction(prepared: &Prepared, directory: &RunDirectory) -> String {
+    let Prepared { checked, dataset, settings } = prepared;
+    let counts: Vec<String> = dataset
+        .parts()
+        .map(|part| format!("{} {}", crate::progress::thousands(part.indices.len() as f64), part.name.name()))
+        .collect();
+    let note = if dataset.choose_on_test { "  (chooses by the test part)" } else { "" };
+    let threads = settings.threads.count();
+    let mut text = format!(
+        "{}  {}: {}{note}\n{}\n\n",
+        checked.experiment.name,
+        dataset.described(),
+        counts.join(", "),
+        directory.path().display()
+    );
+    text += &network_table(&checked.network);
+    text + &format!("{} on {threads} threads\n", settings.isa.name())
+}
+
+fn train(
+    prepared: &Prepared,
+    directory: &RunDirectory,
+    common: &Common,
+    resumes: bool,
+    run: &mut RunFile,
+) -> Result<(), Failure> {
+    let Prepared { checked, dataset, settings } = prepared;
+    let directions = shown_directions(prepared);
+    let counts = dataset.class_counts(PartName::Train);
+    let setup = Setup {
+        network: &checked.network,
+        training: &checked.training,
+        seed: checked.experiment.seed,
+        settings,
+        n_samples: counts.iter().sum(),
+        class_counts: &counts,
+        directory,
+        directions: &directions,
+        stop: interrupt::listen()?,
+    };
+    let trainer = if resumes { Trainer::resume(setup) } else { Trainer::new(setup) };
+    let mut trainer = trainer.map_err(Failure::work)?;
+    let mut source =
+        TrainingPart::new(dataset, &checked.training.train, checked.experiment.seed, settings.threads.count())?;
+    let mut watcher = Watcher {
+        progress: Progress::new(
+            Loudness::of(common.quiet),
+            trainer.epochs_done() as usize,
+            trainer.n_epochs() as usize,
+        ),
+        best: checked.training.best.name.clone(),
+    };
+    let mut measurer = Measurer::new(prepared);
+    let has_validation = dataset.part(PartName::Validation).is_some();
+    let ended = trainer.train(&mut source, &mut watcher, &mut |variables| {
+        if !has_validation {
+            return Ok(Vec::new());
+        }
+        let said = measurer.measure(variables, PartName::Validation).map_err(|failure| failure.line())?;
+        let metrics = checked.evaluation.quick(&said.predictions);
+        let loss = ("loss".to_string(), said.loss);
+        Ok(std::iter::once(loss).chain(metrics).map(|(name, value)| (format!("validation/{name}"), value)).collect())
+    });
+    watcher.progress.clear();
+    let ended = ended.map_err(Failure::work)?;
+    take_over(&ended, run);
+    if ended.interrupted {
+        let path = directory.path().display();
+        return Err(Failure::Interrupted(format!("interrupted; go on with: etalon run --resume {path}")));
+    }
+    Ok(())
+}
+
+fn take_over(ended: &Ended, run: &mut RunFile) {
+    run.epochs = ended.epochs as usize;
+    run.best_epoch = ended.best_epoch.map(|epoch| epoch as usize);
+    run.seconds = ended.seconds;
+    run.images_per_second = Some(ended.images_per_second);
+}
+
+/// What may be marked as best: losses, and the metrics of the experiment.
+fn shown_directions(prepared: &Prepared) -> Vec<(String, trainer::Direction)> {
+    let loss = |part: &str| (format!("{part}/loss"), trainer::Direction::Smaller);
+    let metrics = experiment::directions(&prepared.checked.evaluation);
+    let validation = metrics.into_iter().map(|(name, direction)| (format!("validation/{name}"), direction));
+    [loss("train"), loss("validation")].into_iter().chain(validation).collect()
+}
+
+/// Shows how training goes.
+struct Watcher {
+    progress: Progress,
+    /// The monitored metric.
+    best: String,
+}
+
+impl Observer for Watcher {
+    fn begin_epoch(&mut self, epoch: u64, done: usize, n_samples: usize) {
+        self.progress.begin_epoch(epoch as usize, done, n_samples);
+    }
+
+    fn step(&mut self, done: usize, loss: f64, images_per_second: f64) {
+        self.progress.step(done, loss, images_per_second);
+    }
+
+    fn end_epoch(&mut self, epoch: &Epoch, best: &[String]) {
+        let wanted = ["train/loss", "validation/loss", "validation/accuracy", self.best.as_str()];
+        let mut names: Vec<&str> = Vec::new();
+        wanted.into_iter().filter(|name| epoch.metrics.contains_key(*name)).for_each(|name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        });
+        let shown = |name: &&str| Shown {
+            name: name.to_string(),
+            value: epoch.metrics[*name],
+            best: name.starts_with("validation/") && best.iter().any(|known| known == name),
+        };
+        let shown: Vec<Shown> = names.iter().map(shown).collect();
+        self.progress.end_epoch(epoch.epoch - 1, &shown, epoch.seconds, epoch.images_per_second);
+        tracing::info!(epoch = epoch.epoch, loss = epoch.metrics["train/loss"], "epoch");
+    }
+}
