@@ -116,7 +116,7 @@ fn adam(g: &mut Graph, loss: NodeId, parameters: &[(String, Vec<usize>)]) {
     for ((path, dims), (point, gradient)) in parameters.iter().zip(points.into_iter().zip(gradients)) {
         let [m, v] = ["m", "v"].map(|name| g.variable(&format!("{path}/{name}"), dims));
         let square = g.multiply(gradient, gradient);
-        let mut mean = |g: &mut Graph, old: NodeId, new: NodeId, beta: f64| {
+        let mean = |g: &mut Graph, old: NodeId, new: NodeId, beta: f64| {
             let (kept, taken) = (g.scale(old, beta), g.scale(new, 1.0 - beta));
             let sum = g.add(kept, taken);
             g.assign(old, sum);

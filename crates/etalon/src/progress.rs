@@ -161,7 +161,7 @@ mod tests {
             value("validation/accuracy", 0.65, false),
         ];
         let line = epoch_line(2, 10, &shown, 4.08, 12345.6);
-        assert_eq!(line, "epoch  3/10 loss 1.0213  validation loss 1.0000* accuracy 0.6500   4.1 s  12,346/s");
+        assert_eq!(line, "epoch  3/10 loss 1.0213  validation loss 1.0000* accuracy 0.6500  4.1 s  12,346/s");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub fn compare(runs: &[Run], sort: Option<&str>, format: Format) -> Result<Strin
         Some(column) => sorted(frame, column)?,
         None => frame.lazy().sort([GROUP], SortMultipleOptions::default().with_maintain_order(true)),
     };
-    let mut frame = sorted.collect()?;
+    let frame = sorted.collect()?;
     match format {
         Format::Csv => show::csv(&mut frame.drop(GROUP)?),
         Format::Json => show::json(&mut frame.drop(GROUP)?),

@@ -4,6 +4,11 @@
 //! same slices, filled. Nothing here allocates while it computes or fails; lengths are asserted once, at the safe entry.
 //! This crate knows no graph and no language. Layout everywhere: images `[n, height, width, channels]`.
 
+// Accumulators are indexed as tiles are, and rows of the table of kernels take all of their operands.
+#![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
+// Coefficients stand as their source prints them.
+#![allow(clippy::excessive_precision)]
+
 mod channels;
 mod each;
 mod exponential;

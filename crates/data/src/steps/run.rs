@@ -91,7 +91,7 @@ impl Named {
     /// The shape that it gives for images of a shape, or why it cannot take them.
     fn shape(&self, image: ImageShape) -> Result<ImageShape, String> {
         let why = match self.step.shape(image) {
-            Ok(after) if after.fixed().is_none_or(|sides| is_bearable(sides)) => {
+            Ok(after) if after.fixed().is_none_or(is_bearable) => {
                 return Ok(after);
             }
             Ok(after) => format!("an image of {after} is too large"),

@@ -323,7 +323,7 @@ fn the_rule_of_every_step_is_the_shape_that_it_gives() {
 
 #[test]
 fn images_that_would_fill_the_memory_are_refused() {
-    let text = vec!["- pad: 4096"; 5].join("\n  ");
+    let text = ["- pad: 4096"; 5].join("\n  ");
     let image = ImageShape { height: Some(1), width: Some(16384), channels: 3 };
     let why = steps("preprocess", &text).shape(Mode::Train, image).unwrap_err();
     assert_eq!(why, "`pad`: an image of 16385 x 32768 x 3 is too large");

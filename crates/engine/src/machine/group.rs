@@ -30,7 +30,7 @@ pub(crate) struct Group {
 }
 
 /// A group's part of a sum; one of the two is empty.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct PartialSum {
     pub kernel: Buffer,
     pub numbers: Vec<f64>,
@@ -137,12 +137,6 @@ impl Group {
         let (isa, n) = (context.isa, shard.n);
         conv2d::living_gradients(isa, &gradients.pooled, n, signals, &mut self.living, wanted);
         self.sums[gradients.kernel_sum].kernel = kernel;
-    }
-}
-
-impl Default for PartialSum {
-    fn default() -> PartialSum {
-        PartialSum { kernel: Buffer::default(), numbers: Vec::new() }
     }
 }
 

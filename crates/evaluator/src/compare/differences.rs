@@ -11,8 +11,11 @@ const MOST: usize = 12;
 /// Larger than any resolved experiment.
 const LIMIT: u64 = 16 << 20;
 
+/// A path and its value in each run.
+pub(super) type Difference = (String, Vec<Option<String>>);
+
 /// Every path whose value is not the same in all runs, with one value a run; none where a run lacks the path.
-pub(super) fn differences(runs: &[Run]) -> Result<Vec<(String, Vec<Option<String>>)>, record::Error> {
+pub(super) fn differences(runs: &[Run]) -> Result<Vec<Difference>, record::Error> {
     let mut experiments = Vec::new();
     for run in runs {
         let bytes = whole::read(&run.path(files::RESOLVED), LIMIT)?;

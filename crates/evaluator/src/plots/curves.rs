@@ -28,8 +28,11 @@ fn second_metric(history: &[Epoch]) -> Option<String> {
     chosen.map(|name| name.to_string())
 }
 
+/// A part with its colour and points: epoch, value.
+type Line = (&'static str, RGBColor, Vec<(f64, f64)>);
+
 fn panel(area: &Area<'_>, history: &[Epoch], metric: &str) -> Drawn {
-    let lines: Vec<(&str, RGBColor, Vec<(f64, f64)>)> = [("train", BLUE), ("validation", ORANGE)]
+    let lines: Vec<Line> = [("train", BLUE), ("validation", ORANGE)]
         .into_iter()
         .map(|(part, colour)| (part, colour, points(history, &format!("{part}/{metric}"))))
         .filter(|(_, _, points)| !points.is_empty())

@@ -6,7 +6,6 @@ use crate::isa::Kernel;
 use crate::lanes::Lanes;
 
 /// As [`super::forward`].
-#[allow(clippy::too_many_arguments)]
 pub(super) fn forward(
     isa: Isa,
     conv: &Conv2d,

@@ -103,6 +103,7 @@ unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
     let bias = match strip.bias {
         // SAFETY: the bias has `channels` numbers from here on.
         Some(bias) => {
+            // SAFETY: the strip's channels lie behind `bias`.
             std::array::from_fn(|v| unsafe { L::load_first(bias.add(v * L::N), lanes_of::<L>(strip.channels, v)) })
         }
         None => [L::splat(0.0); V],
