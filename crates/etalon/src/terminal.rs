@@ -12,11 +12,6 @@ pub fn colour_on_stderr() -> bool {
     is_interactive() && no_color_unset()
 }
 
-/// Whether results may be coloured on standard output.
-pub fn colour_on_stdout() -> bool {
-    std::io::stdout().is_terminal() && no_color_unset()
-}
-
 fn no_color_unset() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

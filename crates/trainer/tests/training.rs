@@ -133,13 +133,16 @@ fn directory(folder: &tempfile::TempDir) -> RunDirectory {
         .unwrap()
 }
 
+/// All that stays from step to step, by path.
+type Arrays = Vec<(String, Vec<f32>)>;
+
 /// Runs a training, from the start or from the run's last checkpoint. Validation gets better, then worse.
 fn train(
     case: &Case,
     directory: &RunDirectory,
     resume: bool,
     stop_after: Option<usize>,
-) -> (Result<Ended, Error>, Seen, Vec<(String, Vec<f32>)>) {
+) -> (Result<Ended, Error>, Seen, Arrays) {
     static STOPS: AtomicBool = AtomicBool::new(false);
     static NEVER: AtomicBool = AtomicBool::new(false);
     let settings = Settings { isa: Isa::best(), threads: Threads::new(2), keep_all: false };
