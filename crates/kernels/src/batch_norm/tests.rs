@@ -4,6 +4,7 @@ use super::*;
 use crate::truth::{assert_close, images, numbers};
 
 /// Shards of images, image size, border, and how far from zero the numbers are.
+#[expect(clippy::type_complexity, reason = "a table of shapes")]
 const SHAPES: [(&[usize], [usize; 3], [usize; 4], f32); 6] = [
     (&[1], [1, 1, 1], [0; 4], 0.0),
     (&[2, 1], [4, 5, 17], [1; 4], 3.0),
