@@ -65,9 +65,9 @@ impl Kernel for Drop<'_> {
             let (y, behind) = rest.split_at_mut(rest.len().min(4 * BLOCKS - before));
             let words = self.stream.blocks::<BLOCKS>(block);
             let mut factors = [0.0; 4 * BLOCKS];
-            for (word, words) in words.iter().enumerate() {
-                for (lane, &random) in words.iter().enumerate() {
-                    factors[4 * lane + word] = if u64::from(random) >= threshold { kept } else { 0.0 };
+            for lane in 0..BLOCKS {
+                for word in 0..4 {
+                    factors[4 * lane + word] = if words[word][lane] >= threshold { kept } else { 0.0 };
                 }
             }
             for (y, factor) in y.iter_mut().zip(&factors[before..]) {

@@ -42,7 +42,7 @@ pub(crate) fn sigmoid<L: Lanes>(x: L) -> L {
 #[inline(always)]
 pub(crate) fn tanh<L: Lanes>(x: L) -> L {
     let square = x.mul(x);
-    let p = polynomial(square, [-5.704_988_7e-3, 2.063_908_8e-2, -5.373_972e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
+    let p = polynomial(square, [-5.704_988_7e-3, 2.063_908_8e-2, -5.373_972e-2, 1.333_144_2e-1, -3.333_328e-1]);
     let near = p.mul(square).mul_add(x, x);
     let (one, two) = (L::splat(1.0), L::splat(2.0));
     let far = one.sub(two.div(one.add(exp(two.mul(x)))));
@@ -79,7 +79,7 @@ const COEFFICIENTS: [f32; 9] = [
     0.143_884_16,
     -0.246_931_82,
     0.142_848_86,
-    -0.015_920_879,
+    -0.015_920_88,
     0.102_426_83,
     0.121_286_45,
     0.141_222_52,

@@ -59,7 +59,7 @@ pub(crate) trait Lanes: Copy {
     fn sqrt(self) -> Self;
     /// `self * factor + addend`, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// The nearest whole number, halves to even.
+    /// The nearest whole number, halves to even, of numbers below 2^22.
     fn round(self) -> Self;
     /// `2^self` for whole numbers in -126..=127.
     fn power_of_two(self) -> Self;

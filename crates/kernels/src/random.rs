@@ -62,28 +62,22 @@ impl Stream {
 
     /// Word by word `W` blocks from `first` on, so that the cipher runs across lanes.
     #[inline(always)]
-    pub(crate) fn blocks<const W: usize>(&self, first: u64) -> [[u32; W]; 4] {
-        let place = |i: usize| first + i as u64;
-        let mut counter = [
-            std::array::from_fn(|i| place(i) as u32),
-            std::array::from_fn(|i| (place(i) >> 32) as u32),
-            [self.place[0]; W],
-            [self.place[1]; W],
-        ];
-        let mut key = self.key;
-        for round in 0..ROUNDS {
-            if round > 0 {
-                key = [key[0].wrapping_add(KEY_STEPS[0]), key[1].wrapping_add(KEY_STEPS[1])];
-            }
-            let [a, b, c, d] = &mut counter;
+    pub(crate) fn blocks<const W: usize>(&self, first: u64) -> [[u64; W]; 4] {
+        const LOW: u64 = u32::MAX as u64;
+        let [place, key] = [self.place, self.key].map(|words| words.map(u64::from));
+        let mut a: [u64; W] = std::array::from_fn(|i| (first + i as u64) & LOW);
+        let mut b: [u64; W] = std::array::from_fn(|i| (first + i as u64) >> 32);
+        let (mut c, mut d) = ([place[0]; W], [place[1]; W]);
+        for round in 0..ROUNDS as u64 {
+            let [key_b, key_d] = [0, 1].map(|i| (key[i] + round * u64::from(KEY_STEPS[i])) & LOW);
             for i in 0..W {
-                let (ab, cd) =
-                    (u64::from(a[i]) * u64::from(MULTIPLIERS[0]), u64::from(c[i]) * u64::from(MULTIPLIERS[1]));
-                (a[i], b[i]) = ((cd >> 32) as u32 ^ b[i] ^ key[0], cd as u32);
-                (c[i], d[i]) = ((ab >> 32) as u32 ^ d[i] ^ key[1], ab as u32);
+                // Products of 32-bit numbers, each word alone in 64 bits.
+                let (ab, cd) = (a[i] * u64::from(MULTIPLIERS[0]), c[i] * u64::from(MULTIPLIERS[1]));
+                (a[i], b[i]) = ((cd >> 32) ^ b[i] ^ key_b, cd & LOW);
+                (c[i], d[i]) = ((ab >> 32) ^ d[i] ^ key_d, ab & LOW);
             }
         }
-        counter
+        [a, b, c, d]
     }
 
     /// Draws one after the other, from block 0.

@@ -5,6 +5,9 @@ use super::Lanes;
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; 8]);
 
+/// `1.5 * 2^23`: where it is added, the lowest bit counts ones and the low bits hold the whole number.
+const SHIFT: f32 = 12_582_912.0;
+
 impl Portable {
     #[inline(always)]
     fn zip(self, other: Portable, f: impl Fn(f32, f32) -> f32) -> Portable {
@@ -101,12 +104,12 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn round(self) -> Portable {
-        self.map(f32::round_ties_even)
+        self.map(|x| (x + SHIFT) - SHIFT)
     }
 
     #[inline(always)]
     fn power_of_two(self) -> Portable {
-        self.map(|x| f32::from_bits(((x as i32 + 127) as u32) << 23))
+        self.map(|x| f32::from_bits((x + SHIFT).to_bits().wrapping_add(127) << 23))
     }
 
     #[inline(always)]
