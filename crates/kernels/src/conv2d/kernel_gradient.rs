@@ -40,9 +40,41 @@ impl Kernel for KernelGradient<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Lanes>(mut self) {
+        let walk = Walk::new(self.conv, self.n);
+        let numbers = self.conv.input.image_pitch + self.conv.output.image_pitch;
+        let pixels = (PART * walk.rows * walk.columns / numbers.max(1)).max(LEAST_PIXELS);
+        let rows = (pixels / walk.columns).clamp(1, walk.rows);
+        let images = (pixels / (rows * walk.columns)).clamp(1, walk.n);
+        // A row is only divided where it is of samples, not of pixels of one image.
+        let columns = if walk.n * walk.rows == 1 { (PART / numbers.max(1)).max(LEAST_PIXELS) } else { walk.columns };
+        for image in (0..walk.n).step_by(images) {
+            for row in (0..walk.rows).step_by(rows) {
+                for column in (0..walk.columns).step_by(columns) {
+                    let moved = |s: [usize; 4]| [s[0] + image * s[1] + row * s[2] + column * s[3], s[1], s[2], s[3]];
+                    self.add::<L>(&Walk {
+                        n: images.min(walk.n - image),
+                        rows: rows.min(walk.rows - row),
+                        columns: columns.min(walk.columns - column),
+                        input: moved(walk.input),
+                        output: moved(walk.output),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Numbers of input and gradients that all tiles pass over before the next come: they stay in the second-level cache.
+const PART: usize = 1 << 16;
+/// Pixels below which loading and storing the tiles would take a share of the time.
+const LEAST_PIXELS: usize = 64;
+
+impl KernelGradient<'_> {
+    /// Adds the pixels of a walk.
+    #[inline(always)]
+    fn add<L: Lanes>(&mut self, walk: &Walk) {
         let conv = self.conv;
-        let walk = Walk::new(conv, self.n);
         let (inputs, outputs, rows) = (conv.group_inputs(), conv.group_outputs(), conv.kernel_rows());
         let (width, runs) = (width(outputs), runs(conv));
         let blocks = outputs.div_ceil(width);
@@ -53,7 +85,7 @@ impl Kernel for KernelGradient<'_> {
                     let left = outputs - block * width - first;
                     let vectors = if left > L::N && width > first + L::N { 2 } else { 1 };
                     let strip = Strip {
-                        walk: &walk,
+                        walk,
                         x: self.x[group * inputs..].as_ptr(),
                         dy: self.dy[group * outputs + block * width + first..].as_ptr(),
                         pitch: width,

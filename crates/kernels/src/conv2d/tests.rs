@@ -147,6 +147,13 @@ fn dense_layers_are_convolutions_of_single_pixels() {
     }
 }
 
+#[test]
+fn layers_of_more_than_a_part_agree_with_plain_loops() {
+    check(Shape { n: 150, size: [1, 1], inputs: 1000, outputs: 20, groups: 1, window: square(1, 1, 0) });
+    check(Shape { n: 2, size: [40, 41], inputs: 32, outputs: 24, groups: 1, window: square(3, 1, 1) });
+    check(Shape { n: 9, size: [30, 15], inputs: 20, outputs: 8, groups: 2, window: square(3, 2, 1) });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
