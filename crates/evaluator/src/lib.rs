@@ -14,10 +14,11 @@ mod judged;
 mod measure;
 
 pub mod plots;
+pub mod tables;
+
+pub mod compare;
 
 pub use check::{Evaluation, Facts, asks_for_best, check};
 pub use judged::{Judged, decision};
 pub use measure::{Measured, Row};
 pub use metrics::Direction;
-pub mod compare;
-pub mod tables;
