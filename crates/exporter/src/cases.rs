@@ -89,7 +89,7 @@ fn operators_in_onnx_runtime_agree_with_their_definition() {
     {
         let Some(one) = one(&case) else { continue };
         let name = case.op.name();
-        let translated = translate(&one.graph, &one.variables, &options, ("result", one.result), false)
+        let translated = translate(&one.graph, &one.variables, &options, ("result", one.result))
             .unwrap_or_else(|why| panic!("{name}: {why}"));
         let model = ModelProto {
             ir_version: Some(8),

@@ -7,7 +7,7 @@ use prost::Message;
 
 use crate::error::Error;
 use crate::metadata::Metadata;
-use crate::proto::{ModelProto, OperatorSetIdProto};
+use crate::proto::{GraphProto, ModelProto, OperatorSetIdProto};
 use crate::translate::{Translated, translate};
 use crate::words::{Layout, OnnxSection};
 
@@ -37,8 +37,8 @@ pub fn document(
     about: &About<'_>,
 ) -> Result<Vec<u8>, Error> {
     let graph = network.inference();
-    let translated = translated(&graph, network, variables, options, false)?;
-    Ok(model(translated, network, options, about).encode_to_vec())
+    let translated = translated(&graph, network, variables, options)?;
+    Ok(model(translated.graph, network, options, about).encode_to_vec())
 }
 
 /// The graph's ONNX form with the output that the options ask for.
@@ -47,15 +47,14 @@ pub(crate) fn translated(
     network: &Network,
     variables: &Variables,
     options: &OnnxSection,
-    every_value: bool,
 ) -> Result<Translated, Error> {
     let name = if options.softmax || network.ends_in_softmax { names::PROBABILITIES } else { names::SCORES };
     let id: NodeId = graph.find_output(name).expect("an inference graph has both outputs");
-    translate(graph, variables, options, (name, id), every_value).map_err(Error::new)
+    translate(graph, variables, options, (name, id)).map_err(Error::new)
 }
 
 /// The whole file around a graph.
-pub(crate) fn model(translated: Translated, network: &Network, options: &OnnxSection, about: &About<'_>) -> ModelProto {
+fn model(graph: GraphProto, network: &Network, options: &OnnxSection, about: &About<'_>) -> ModelProto {
     let metadata = Metadata {
         format: Metadata::FORMAT,
         experiment: about.experiment.to_string(),
@@ -75,7 +74,7 @@ pub(crate) fn model(translated: Translated, network: &Network, options: &OnnxSec
         producer_name: Some("etalon".to_string()),
         producer_version: Some(env!("CARGO_PKG_VERSION").to_string()),
         doc_string: Some(format!("{} of run {}", about.experiment, about.run)),
-        graph: Some(translated.graph),
+        graph: Some(graph),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(options.opset as i64) }],
         metadata_props: metadata.entries(),
     }

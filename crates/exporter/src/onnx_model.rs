@@ -1,6 +1,7 @@
 //! A file that was exported here, ready to score images: for the proof and for predicting.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ndarray::ArrayView4;
 use prost::Message;
@@ -67,8 +68,13 @@ impl OnnxModel {
 
     /// Probabilities `[n, classes]` of `n` images of pixels `[n, height, width, channels]`.
     pub fn probabilities(&mut self, n: usize, pixels: &[u8]) -> Result<Vec<f32>, Error> {
+        self.timed_probabilities(n, pixels).map(|(probabilities, _)| probabilities)
+    }
+
+    /// The same with the time that ONNX Runtime took for the scores.
+    pub(crate) fn timed_probabilities(&mut self, n: usize, pixels: &[u8]) -> Result<(Vec<f32>, Duration), Error> {
         let mut found = Vec::new();
-        self.outputs(n, pixels, &mut |name, numbers| {
+        let time = self.outputs(n, pixels, &mut |name, numbers| {
             if name == model::names::SCORES || name == model::names::PROBABILITIES {
                 found = numbers.to_vec();
             }
@@ -80,16 +86,16 @@ impl OnnxModel {
         if !self.metadata.gives_probabilities {
             found.chunks_exact_mut(n_classes).for_each(softmax);
         }
-        Ok(found)
+        Ok((found, time))
     }
 
-    /// Every output by name.
+    /// Every output by name, and the time that ONNX Runtime took.
     pub(crate) fn outputs(
         &mut self,
         n: usize,
         pixels: &[u8],
         visit: &mut dyn FnMut(&str, &[f32]),
-    ) -> Result<(), Error> {
+    ) -> Result<Duration, Error> {
         let [height, width, channels] = self.metadata.input;
         assert_eq!(pixels.len(), n * height * width * channels, "pixels of whole images");
         let nhwc = self.normalized(pixels, height * width * channels, channels);

@@ -1,26 +1,24 @@
 //! The proof: ONNX Runtime over real samples against what the network said of them.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
-use std::time::Instant;
 
 use engine::{Predictions, Variables};
-use graph::Op;
 use graph::reference::{Feed, Tensor};
+use graph::{Graph, NodeId, Op};
 use model::{Network, names};
 use prost::Message;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::document::{About, model, translated};
+use crate::document::translated;
 use crate::error::Error;
 use crate::onnx_model::OnnxModel;
+use crate::proto::{GraphProto, ModelProto, ValueInfoProto};
 use crate::words::{OnnxSection, ProofSamples, ProofSection};
 
 /// Samples that the batch sizes other than the largest are tried on, in batches.
 const BATCHES_OF_SMALL_SIZES: usize = 16;
-
-/// Samples on which single nodes are compared.
-const SAMPLES_FOR_NODES: usize = 2;
 
 /// What is proven against what.
 pub struct Prove<'a> {
@@ -43,8 +41,10 @@ pub struct Proof {
     /// Whether errors and disagreements are within what is allowed.
     pub passed: bool,
     pub samples: usize,
-    /// Largest absolute difference of probabilities.
+    /// Largest absolute difference of probabilities; infinite where something is not a number.
+    #[serde(deserialize_with = "null_is_infinite")]
     pub max_error: f64,
+    #[serde(deserialize_with = "null_is_infinite")]
     pub mean_error: f64,
     /// Decisions that differ.
     pub disagreements: usize,
@@ -55,7 +55,7 @@ pub struct Proof {
     pub accuracy_onnx: f64,
     /// By batch size.
     pub latency: Vec<Latency>,
-    /// Where the proof fails, the first node whose value differs by more than rounding.
+    /// Where the proof fails, the first node whose value differs from its definition by more than rounding.
     pub first_different_node: Option<String>,
 }
 
@@ -67,16 +67,16 @@ pub struct Latency {
     pub microseconds_per_image: f64,
 }
 
-/// Differences so far.
+/// What the two say of the same samples, at all batch sizes so far.
 #[derive(Default)]
 struct Differences {
     largest: f64,
+    /// The sample with the largest difference.
+    worst: usize,
     sum: f64,
     numbers: usize,
-    disagreements: usize,
-    right_engine: usize,
-    right_onnx: usize,
-    samples: usize,
+    /// Samples that are decided differently at some batch size.
+    disagreements: BTreeSet<usize>,
 }
 
 /// Runs the file on the samples of the predictions; `images` gives the pixels of a range of them.
@@ -87,84 +87,101 @@ pub fn prove(
     prove: &Prove<'_>,
     images: &mut dyn FnMut(Range<usize>) -> Result<Vec<u8>, String>,
 ) -> Result<Proof, Error> {
-    let section = prove.section;
+    let (section, predictions) = (prove.section, prove.predictions);
     let samples = match section.samples {
-        ProofSamples::All => prove.predictions.len(),
-        ProofSamples::Count(count) => count.min(prove.predictions.len()),
+        ProofSamples::All => predictions.len(),
+        ProofSamples::Count(count) => count.min(predictions.len()),
     };
     let mut onnx = OnnxModel::of_bytes(prove.library, prove.onnx, prove.threads)?;
-    let largest = section.batch_sizes.iter().copied().max().unwrap_or(1);
-    let (mut all, mut latency) = (Differences::default(), Vec::new());
-    for &size in &section.batch_sizes {
-        let n = if size == largest { samples } else { samples.min(size * BATCHES_OF_SMALL_SIZES) };
-        let found = compare(prove, &mut onnx, n, size, images, &mut latency)?;
-        if size == largest {
-            all = Differences { largest: all.largest.max(found.largest), ..found };
-        } else {
-            all.largest = all.largest.max(found.largest);
-            all.disagreements = all.disagreements.max(found.disagreements);
-        }
+    let mut sizes = section.batch_sizes.clone();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let (mut found, mut latency, mut right_onnx) = (Differences::default(), Vec::new(), 0);
+    for &size in &sizes {
+        let is_last = Some(&size) == sizes.last();
+        let n = if is_last { samples } else { samples.min(size.saturating_mul(BATCHES_OF_SMALL_SIZES)) };
+        let run = compare(predictions, &mut onnx, n, size, images, &mut found)?;
+        latency.push(run.latency);
+        right_onnx = run.right;
     }
-    // A number that is none compares as not within.
-    let passed = all.largest <= section.tolerance && all.disagreements <= section.disagreements;
-    let first_different_node = if passed { None } else { first_different_node(prove, samples, images)? };
-    let share = |count: usize| count as f64 / all.samples.max(1) as f64;
+    let right = |place: &usize| largest(predictions.row(*place)) == predictions.labels[*place] as usize;
+    let right_engine = (0..samples).filter(right).count();
+    let share = |count: usize| count as f64 / samples.max(1) as f64;
+    let passed = found.largest <= section.tolerance && found.disagreements.len() <= section.disagreements;
+    let first_different_node = if passed { None } else { first_different_node(prove, found.worst, images)? };
     Ok(Proof {
         passed,
         samples,
-        max_error: all.largest,
-        mean_error: all.sum / all.numbers.max(1) as f64,
-        disagreements: all.disagreements,
+        max_error: found.largest,
+        mean_error: found.sum / found.numbers.max(1) as f64,
+        disagreements: found.disagreements.len(),
         tolerance: section.tolerance,
         allowed_disagreements: section.disagreements,
-        accuracy_engine: share(all.right_engine),
-        accuracy_onnx: share(all.right_onnx),
+        accuracy_engine: share(right_engine),
+        accuracy_onnx: share(right_onnx),
         latency,
         first_different_node,
     })
 }
 
+/// JSON has no infinity and says null.
+fn null_is_infinite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+}
+
+/// What one batch size gave.
+struct Run {
+    latency: Latency,
+    /// Samples that ONNX Runtime decides rightly.
+    right: usize,
+}
+
 fn compare(
-    prove: &Prove<'_>,
+    predictions: &Predictions,
     onnx: &mut OnnxModel,
     n: usize,
     size: usize,
     images: &mut dyn FnMut(Range<usize>) -> Result<Vec<u8>, String>,
-    latency: &mut Vec<Latency>,
-) -> Result<Differences, Error> {
-    let (mut found, mut times) = (Differences::default(), Vec::new());
-    let n_classes = prove.predictions.n_classes;
+    found: &mut Differences,
+) -> Result<Run, Error> {
+    let (mut times, mut right) = (Vec::new(), 0);
     for start in (0..n).step_by(size) {
-        let range = start..(start + size).min(n);
+        let range = start..start.saturating_add(size).min(n);
         let pixels = images(range.clone()).map_err(Error::new)?;
-        let begun = Instant::now();
-        let probabilities = onnx.probabilities(range.len(), &pixels)?;
-        times.push(begun.elapsed().as_secs_f64() / range.len() as f64);
-        for (place, theirs) in range.zip(probabilities.chunks_exact(n_classes)) {
-            found.add(prove.predictions.row(place), theirs, prove.predictions.labels[place]);
+        let (probabilities, time) = onnx.timed_probabilities(range.len(), &pixels)?;
+        // What is left over for the last batch would stand for another batch size.
+        if range.len() == size || start == 0 {
+            times.push(time.as_secs_f64() / range.len() as f64);
+        }
+        if probabilities.len() != range.len() * predictions.n_classes {
+            let n_classes = onnx.classes().len();
+            return Err(Error::new(format!("it scores {n_classes} classes, the network {}", predictions.n_classes)));
+        }
+        for (place, theirs) in range.zip(probabilities.chunks_exact(predictions.n_classes)) {
+            found.add(place, predictions.row(place), theirs);
+            right += usize::from(largest(theirs) == predictions.labels[place] as usize);
         }
     }
     times.sort_by(f64::total_cmp);
     let median = times.get(times.len() / 2).copied().unwrap_or(0.0);
-    latency.push(Latency { batch_size: size, microseconds_per_image: median * 1e6 });
-    Ok(found)
+    Ok(Run { latency: Latency { batch_size: size, microseconds_per_image: median * 1e6 }, right })
 }
 
 impl Differences {
-    fn add(&mut self, ours: &[f32], theirs: &[f32], label: u32) {
+    fn add(&mut self, place: usize, ours: &[f32], theirs: &[f32]) {
         for (a, b) in ours.iter().zip(theirs) {
             let difference = f64::from((a - b).abs());
             // What is not a number is further away than anything.
             let difference = if difference.is_nan() { f64::INFINITY } else { difference };
-            self.largest = self.largest.max(difference);
+            if difference > self.largest {
+                (self.largest, self.worst) = (difference, place);
+            }
             self.sum += difference;
             self.numbers += 1;
         }
-        let (our_class, their_class) = (largest(ours), largest(theirs));
-        self.disagreements += usize::from(our_class != their_class);
-        self.right_engine += usize::from(our_class == label as usize);
-        self.right_onnx += usize::from(their_class == label as usize);
-        self.samples += 1;
+        if largest(ours) != largest(theirs) {
+            self.disagreements.insert(place);
+        }
     }
 }
 
@@ -172,55 +189,57 @@ fn largest(numbers: &[f32]) -> usize {
     numbers.iter().enumerate().fold((0, f32::MIN), |best, (i, &x)| if x > best.1 { (i, x) } else { best }).0
 }
 
-/// A node differs if it is off by more than this share of its largest number.
+/// A node differs if it is off by more than this share of its largest number, or than the tolerance where that is less.
 const ROUNDING: f64 = 1e-4;
 
-/// Exports anew with every value as an output, takes the weights from the file that is proven, and compares each with the
-/// definition of the graph.
+/// Looks at one sample: every value that the proven file computes, compared in order with the definition of the graph.
+/// None if all agree: then it is the engine that strayed from the definition.
 fn first_different_node(
     prove: &Prove<'_>,
-    samples: usize,
+    place: usize,
     images: &mut dyn FnMut(Range<usize>) -> Result<Vec<u8>, String>,
 ) -> Result<Option<String>, Error> {
-    let n = samples.min(SAMPLES_FOR_NODES);
-    let pixels = images(0..n).map_err(Error::new)?;
+    let pixels = images(place..place + 1).map_err(Error::new)?;
     let graph = prove.network.inference();
-    let translated = translated(&graph, prove.network, prove.variables, prove.options, true)?;
-    let values = translated.values.clone();
-    let classes: Vec<String> = (0..prove.predictions.n_classes).map(|class| class.to_string()).collect();
-    let about = About { experiment: "", run: "", dataset: "", classes: &classes, preprocess: "", fingerprints: &[] };
-    let mut every = model(translated, prove.network, prove.options, &about);
-    let proven = crate::proto::ModelProto::decode(prove.onnx).map_err(|e| Error::new(e.to_string()))?;
-    if let (Some(graph), Some(proven)) = (&mut every.graph, proven.graph) {
-        graph.initializer = proven.initializer;
-        // Nodes may have been changed, too; only what has the same names can be compared.
-        graph.node = proven.node;
-    }
-    let bytes = every.encode_to_vec();
-    let mut onnx = OnnxModel::of_bytes(prove.library, &bytes, prove.threads)?;
-    let truth = graph::reference::run(&graph, &reference_feed(prove, &graph, n, &pixels));
-    let mut outputs = std::collections::HashMap::new();
-    onnx.outputs(n, &pixels, &mut |name, numbers| {
+    let values = translated(&graph, prove.network, prove.variables, prove.options)?.values;
+    let bytes = with_outputs(prove.onnx, values.values().map(|value| value.name.as_str()))?;
+    let mut outputs = HashMap::new();
+    OnnxModel::of_bytes(prove.library, &bytes, prove.threads)?.outputs(1, &pixels, &mut |name, numbers| {
         outputs.insert(name.to_string(), numbers.to_vec());
     })?;
-    for id in graph.ids() {
-        let Some(value) = values.get(&id) else { continue };
-        let Some(found) = outputs.get(&value.name) else { continue };
-        let expected = in_their_order(&truth[id], graph.shape(id).dims.as_slice(), value.flat);
+    let truth = graph::reference::run(&graph, &reference_feed(prove, &graph, &pixels));
+    let tolerance = ROUNDING.min(prove.section.tolerance);
+    let differs = |id: &NodeId| {
+        let found = values.get(id).and_then(|value| outputs.get(&value.name));
+        // The file may take numbers where the graph takes pixels.
+        let Some(found) = found.filter(|_| !matches!(graph.node(*id).op, Op::Input { .. })) else { return false };
+        let expected = in_their_order(&truth[*id], &graph.shape(*id).dims, values[id].flat);
         let scale = expected.iter().fold(1e-6, |scale: f64, x| scale.max(x.abs()));
         // What is not a number is not within.
-        let is_within = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() <= ROUNDING * scale;
-        if !found.iter().zip(&expected).all(is_within) {
-            return Ok(Some(value.name.clone()));
-        }
-    }
-    Ok(None)
+        let is_within = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() <= tolerance * scale;
+        found.len() != expected.len() || !found.iter().zip(&expected).all(is_within)
+    };
+    Ok(graph.ids().find(differs).map(|id| values[&id].name.clone()))
 }
 
-fn reference_feed(prove: &Prove<'_>, graph: &graph::Graph, n: usize, pixels: &[u8]) -> Feed {
-    let mut feed = Feed::new(n);
+/// The file with those of its values as further outputs that it computes. Messages of protobuf are put together by
+/// writing one behind the other.
+fn with_outputs<'a>(onnx: &[u8], names: impl Iterator<Item = &'a str>) -> Result<Vec<u8>, Error> {
+    let model = ModelProto::decode(onnx).map_err(|e| Error::new(e.to_string()))?;
+    let file = model.graph.unwrap_or_default();
+    let computed: HashSet<&str> = file.node.iter().flat_map(|node| &node.output).map(String::as_str).collect();
+    let known: HashSet<&str> = file.output.iter().filter_map(|output| output.name.as_deref()).collect();
+    let wanted: BTreeSet<&str> = names.filter(|name| computed.contains(name) && !known.contains(name)).collect();
+    let output = |name: &&str| ValueInfoProto { name: Some(name.to_string()), r#type: None };
+    let added = GraphProto { output: wanted.iter().map(output).collect(), ..GraphProto::default() };
+    let added = ModelProto { graph: Some(added), ..ModelProto::default() };
+    Ok([onnx, &added.encode_to_vec()].concat())
+}
+
+fn reference_feed(prove: &Prove<'_>, graph: &Graph, pixels: &[u8]) -> Feed {
+    let mut feed = Feed::new(1);
     for node in graph.nodes() {
-        let shape = node.shape.axes(n);
+        let shape = node.shape.axes(1);
         match &node.op {
             Op::Input { name } if name == names::IMAGE => {
                 let data = pixels.iter().map(|x| f64::from(*x)).collect();

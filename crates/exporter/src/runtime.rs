@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use ort::environment::Environment;
 use ort::session::Session;
@@ -29,17 +30,24 @@ impl Runtime {
         Ok(Runtime { session })
     }
 
-    /// Runs images in the layout of the file; gives what `visit` makes of each output by name.
-    pub fn run(&mut self, dims: &[usize], images: &[f32], visit: &mut dyn FnMut(&str, &[f32])) -> Result<(), Error> {
+    /// Runs images in the layout of the file, hands each output to `visit` by name, and says how long the run took.
+    pub fn run(
+        &mut self,
+        dims: &[usize],
+        images: &[f32],
+        visit: &mut dyn FnMut(&str, &[f32]),
+    ) -> Result<Duration, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::new(format!("ONNX Runtime failed: {}", one_line(e)));
         let view = ndarray::ArrayViewD::from_shape(dims, images).map_err(|e| failed(&e))?;
         let input = TensorRef::from_array_view(view).map_err(|e| failed(&e))?;
+        let begun = Instant::now();
         let outputs = self.session.run(ort::inputs![IMAGE => input]).map_err(|e| failed(&e))?;
+        let time = begun.elapsed();
         for (name, value) in outputs.iter() {
             let (_, numbers) = value.try_extract_tensor::<f32>().map_err(|e| failed(&e))?;
             visit(name, numbers);
         }
-        Ok(())
+        Ok(time)
     }
 }
 

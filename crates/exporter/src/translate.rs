@@ -34,13 +34,12 @@ pub(crate) struct Translated {
     pub values: HashMap<NodeId, Value>,
 }
 
-/// Translates what `output` needs; `every_value` makes each node's value an output, for comparing.
+/// Translates what `output` needs.
 pub(crate) fn translate(
     graph: &Graph,
     variables: &Variables,
     options: &OnnxSection,
     output: (&str, NodeId),
-    every_value: bool,
 ) -> Result<Translated, String> {
     let finder = Finder { graph, variables, fold: options.fold_batch_norm };
     let mut translator = Translator {
@@ -52,7 +51,7 @@ pub(crate) fn translate(
         scope: String::new(),
     };
     translator.nodes(output.1)?;
-    translator.finish(output, every_value)
+    translator.finish(output)
 }
 
 struct Translator<'a> {
@@ -80,8 +79,11 @@ impl Translator<'_> {
             if matches!(node.op, Op::Variable { .. } | Op::Constant { .. } | Op::StackRows) {
                 continue;
             }
-            self.scope = if node.path.is_empty() { node.op.name().to_string() } else { node.path.clone() };
-            let value = match self.finder.linear(id) {
+            let linear = self.finder.linear(id);
+            // A folded norm goes by the name of its convolution.
+            let named = linear.as_ref().map_or(node, |linear| graph.node(linear.product));
+            self.scope = if named.path.is_empty() { named.op.name().to_string() } else { named.path.clone() };
+            let value = match linear {
                 Some(linear) => self.linear(&linear)?,
                 None => self.node(id)?,
             };
@@ -90,7 +92,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    fn finish(mut self, (name, id): (&str, NodeId), every_value: bool) -> Result<Translated, String> {
+    fn finish(mut self, (name, id): (&str, NodeId)) -> Result<Translated, String> {
         self.scope = name.to_string();
         let last = self.ordered(id)?;
         self.out.node.push(NodeProto {
@@ -100,23 +102,12 @@ impl Translator<'_> {
             op_type: Some("Identity".to_string()),
             attribute: Vec::new(),
         });
-        let dims = |id: NodeId, value: &Value| match (value.flat, self.finder.graph.shape(id).dims.as_slice()) {
-            (None, &[height, width, channels]) => vec![channels, height, width],
-            (_, dims) => dims.to_vec(),
+        let shape = self.finder.graph.shape(id);
+        let dims = match *shape.dims.as_slice() {
+            [height, width, channels] => vec![channels, height, width],
+            _ => shape.dims.clone(),
         };
-        let shape = self.finder.graph.shape(id).dims.clone();
-        let shape =
-            if let [height, width, channels] = *shape.as_slice() { vec![channels, height, width] } else { shape };
-        self.out.output.push(ValueInfoProto::batched(name, &shape));
-        if every_value {
-            let mut others: Vec<(&NodeId, &Value)> =
-                self.values.iter().filter(|(_, value)| value.name != IMAGE).collect();
-            others.sort_by_key(|(id, _)| **id);
-            let outputs: Vec<ValueInfoProto> =
-                others.iter().map(|(id, value)| ValueInfoProto::batched(&value.name, &dims(**id, value))).collect();
-            let mut known: HashSet<String> = self.out.output.iter().filter_map(|o| o.name.clone()).collect();
-            self.out.output.extend(outputs.into_iter().filter(|o| known.insert(o.name.clone().unwrap_or_default())));
-        }
+        self.out.output.push(ValueInfoProto::batched(name, &dims));
         Ok(Translated { graph: self.out, values: self.values })
     }
 

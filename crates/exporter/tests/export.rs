@@ -99,18 +99,20 @@ fn classes() -> Vec<String> {
 
 fn proof(network: &Network, variables: &mut Variables, options: &OnnxSection, onnx: &[u8]) -> Proof {
     let predictions = predictions(network, variables);
+    proof_of(network, variables, options, onnx, &predictions)
+}
+
+fn proof_of(
+    network: &Network,
+    variables: &Variables,
+    options: &OnnxSection,
+    onnx: &[u8],
+    predictions: &Predictions,
+) -> Proof {
     let section =
         ProofSection { samples: ProofSamples::All, batch_sizes: vec![1, 7, 32], tolerance: 1e-5, disagreements: 0 };
-    let what = Prove {
-        library: &library(),
-        onnx,
-        network,
-        variables,
-        options,
-        section: &section,
-        predictions: &predictions,
-        threads: 1,
-    };
+    let what =
+        Prove { library: &library(), onnx, network, variables, options, section: &section, predictions, threads: 1 };
     prove(&what, &mut |range| Ok(pixels(range))).unwrap()
 }
 
@@ -166,19 +168,68 @@ fn a_file_is_read_back_with_all_that_it_says_of_itself() {
     assert!((probabilities.iter().sum::<f32>() - 2.0).abs() < 1e-5);
 }
 
+/// The file of a network in which one number of one array is another.
+fn changed(network: &Network, variables: &Variables, options: &OnnxSection, path: &str, by: f32) -> Vec<u8> {
+    let mut other = variables.clone();
+    let mut values = other.value(path).unwrap().to_vec();
+    values[1] += by;
+    other.set(path, &values);
+    document(network, &other, options, &about(&classes())).unwrap()
+}
+
 #[test]
 fn a_changed_weight_fails_the_proof_and_the_node_is_named() {
     let (network, mut variables) = network(LAYERS, affine());
-    let onnx = {
-        let mut other = variables.clone();
-        let mut kernel = other.value("left/kernel").unwrap().to_vec();
-        kernel[11] += 3.0;
-        other.set("left/kernel", &kernel);
-        document(&network, &other, &options(), &about(&classes())).unwrap()
-    };
+    let nchw = options();
+    let nhwc = OnnxSection { layout: Layout::Nhwc, ..nchw.clone() };
+    let pixels = OnnxSection { normalization: true, softmax: true, ..nchw.clone() };
+    let unfolded = OnnxSection { fold_batch_norm: false, ..nchw.clone() };
+    for (options, path, node) in [
+        (&nchw, "left/kernel", "left/Conv"),
+        (&nchw, "batch_norm/offset", "conv2d/Conv"),
+        (&unfolded, "batch_norm/offset", "batch_norm/BatchNormalization"),
+        (&nhwc, "left/kernel", "left/Conv"),
+        (&nhwc, "dense/kernel", "dense/Gemm"),
+        (&pixels, "batch_norm_2/running_mean", "batch_norm_2/BatchNormalization"),
+        (&pixels, "dense_2/bias", "dense_2/Gemm"),
+    ] {
+        let onnx = changed(&network, &variables, options, path, 3.0);
+        let proof = proof(&network, &mut variables, options, &onnx);
+        assert!(!proof.passed && proof.max_error > 1e-3, "{path}: {proof:?}");
+        assert!(proof.first_different_node.as_deref().unwrap().starts_with(node), "{path}: {proof:?}");
+    }
+}
+
+#[test]
+fn what_is_not_a_number_fails_the_proof_and_can_be_kept() {
+    let (network, mut variables) = network(LAYERS, affine());
+    let onnx = changed(&network, &variables, &options(), "left/kernel", f32::NAN);
     let proof = proof(&network, &mut variables, &options(), &onnx);
-    assert!(!proof.passed && proof.max_error > 1e-3, "{proof:?}");
+    assert!(!proof.passed && proof.max_error.is_infinite(), "{proof:?}");
     assert_eq!(proof.first_different_node.as_deref(), Some("left/Conv"));
+    let json = serde_json::to_string(&proof).unwrap();
+    assert_eq!(serde_json::from_str::<Proof>(&json).unwrap(), proof, "{json}");
+}
+
+#[test]
+fn an_engine_that_strays_is_caught_and_no_node_is_blamed() {
+    let (network, mut variables) = network(LAYERS, affine());
+    let onnx = document(&network, &variables, &options(), &about(&classes())).unwrap();
+    let mut predictions = predictions(&network, &mut variables);
+    let last = predictions.probabilities.len() - 4;
+    predictions.probabilities[last..].rotate_right(1);
+    let found = proof_of(&network, &variables, &options(), &onnx, &predictions);
+    assert_eq!((found.passed, found.disagreements, found.first_different_node), (false, 1, None));
+}
+
+#[test]
+fn a_file_of_other_options_than_said_is_judged_all_the_same() {
+    let (network, mut variables) = network(LAYERS, affine());
+    let other = OnnxSection { fold_batch_norm: false, normalization: true, softmax: true, ..options() };
+    let onnx = document(&network, &variables, &other, &about(&classes())).unwrap();
+    assert!(proof(&network, &mut variables, &options(), &onnx).passed);
+    let onnx = changed(&network, &variables, &other, "left/kernel", 3.0);
+    assert!(!proof(&network, &mut variables, &options(), &onnx).passed);
 }
 
 #[test]
