@@ -1,10 +1,11 @@
 //! What an exported file says of itself, as key and value.
 
-use model::Normalization;
+use model::{Normalization, names};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::proto::{ModelProto, StringStringEntryProto};
+use crate::proto::{ModelProto, StringStringEntryProto, ValueInfoProto};
+use crate::translate::IMAGE;
 use crate::words::Layout;
 
 /// Everything that a reader needs to hand over images and to understand the answer. Kept as JSON under `etalon`, and in
@@ -40,6 +41,9 @@ pub(crate) enum NormalizationRecord {
 
 const FORMAT: u32 = 1;
 const KEY: &str = "etalon";
+
+/// More numbers than any image that a network is handed.
+const LARGEST_IMAGE: usize = 1 << 30;
 
 impl From<&Normalization> for NormalizationRecord {
     fn from(normalization: &Normalization) -> NormalizationRecord {
@@ -86,11 +90,116 @@ impl Metadata {
                 metadata.format
             )));
         }
-        Ok(metadata)
+        match metadata.fits(model) {
+            true => Ok(metadata),
+            false => Err(Error::new("its metadata does not fit its graph")),
+        }
+    }
+
+    /// Whether images and scores are what the graph says of its input and output, so that nothing else has to look.
+    fn fits(&self, model: &ModelProto) -> bool {
+        let Some(graph) = &model.graph else { return false };
+        let dims = |values: &[ValueInfoProto], name: &str| {
+            values.iter().find(|value| value.name.as_deref() == Some(name)).and_then(ValueInfoProto::dims)
+        };
+        let [height, width, channels] = self.input;
+        let image = match self.layout() {
+            Layout::Nhwc => vec![height, width, channels],
+            Layout::Nchw => vec![channels, height, width],
+        };
+        let output = if self.gives_probabilities { names::PROBABILITIES } else { names::SCORES };
+        let length = self.input.iter().try_fold(1usize, |length, &size| length.checked_mul(size));
+        let is_normalized = match &self.normalization {
+            NormalizationRecord::Affine { scale, shift } => scale.len() == channels && shift.len() == channels,
+            NormalizationRecord::PerImage => true,
+        };
+        let is_small = length.is_some_and(|length| (1..=LARGEST_IMAGE).contains(&length));
+        let is_image = dims(&graph.input, IMAGE) == Some(image);
+        let is_scored = dims(&graph.output, output) == Some(vec![self.classes.len()]) && !self.classes.is_empty();
+        is_normalized && is_small && is_image && is_scored
     }
 
     /// The layout of the input.
     pub fn layout(&self) -> Layout {
         if self.is_nhwc { Layout::Nhwc } else { Layout::Nchw }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::proto::GraphProto;
+
+    fn file(metadata: &Metadata) -> ModelProto {
+        let graph = GraphProto {
+            input: vec![ValueInfoProto::batched(IMAGE, &[3, 4, 5])],
+            output: vec![ValueInfoProto::batched(names::SCORES, &[2])],
+            ..GraphProto::default()
+        };
+        ModelProto { graph: Some(graph), metadata_props: metadata.entries(), ..ModelProto::default() }
+    }
+
+    fn metadata() -> Metadata {
+        Metadata {
+            format: FORMAT,
+            experiment: "test".to_string(),
+            run: "20260101T000000Z-1-abc".to_string(),
+            dataset: "made".to_string(),
+            classes: vec!["ant".to_string(), "bee".to_string()],
+            input: [4, 5, 3],
+            preprocess: "[]".to_string(),
+            normalization: NormalizationRecord::Affine { scale: vec![0.1; 3], shift: vec![0.2; 3] },
+            takes_pixels: false,
+            gives_probabilities: false,
+            is_nhwc: false,
+            fingerprints: vec![("data".to_string(), "f00d".to_string())],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(Metadata::of(&file(&metadata())).unwrap(), metadata());
+    }
+
+    #[test]
+    fn metadata_of_another_graph_is_refused() {
+        let damages: [fn(&mut Metadata); 8] = [
+            |m| m.classes.clear(),
+            |m| m.classes.push("cat".to_string()),
+            |m| m.input = [4, 5, 0],
+            |m| m.input = [5, 4, 3],
+            |m| m.input = [usize::MAX, 2, 3],
+            |m| m.is_nhwc = true,
+            |m| m.gives_probabilities = true,
+            |m| m.normalization = NormalizationRecord::Affine { scale: vec![0.1], shift: vec![0.2; 3] },
+        ];
+        for damage in damages {
+            let mut damaged = metadata();
+            damage(&mut damaged);
+            let error = Metadata::of(&file(&damaged)).unwrap_err().to_string();
+            assert_eq!(error, "its metadata does not fit its graph", "{damaged:?}");
+        }
+        let newer = Metadata { format: 2, ..metadata() };
+        let error = Metadata::of(&file(&newer)).unwrap_err().to_string();
+        assert_eq!(error, "its metadata has format 2, this version knows 1");
+    }
+
+    #[test]
+    fn no_damaged_byte_panics() {
+        let bytes = file(&metadata()).encode_to_vec();
+        for place in 0..bytes.len() {
+            for flip in [0x01, 0x10, 0x80, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[place] ^= flip;
+                for end in [place, damaged.len()] {
+                    let Ok(model) = ModelProto::decode(&damaged[..end]) else { continue };
+                    if let Err(error) = Metadata::of(&model) {
+                        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A file that was exported here, ready to score images: for the proof and for predicting.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,11 +32,12 @@ impl OnnxModel {
     pub fn open(library: &Path, path: &Path, threads: usize) -> Result<OnnxModel, Error> {
         let at = |e: Error| Error::new(format!("{}: {e}", path.display()));
         let refused = |e: std::io::Error| Error::new(format!("{}: {e}", path.display()));
-        let size = std::fs::metadata(path).map_err(refused)?.len();
-        if size > LARGEST {
-            return Err(at(Error::new(format!("{size} bytes are no ONNX file of ours"))));
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(refused)?;
+        file.take(LARGEST).read_to_end(&mut bytes).map_err(refused)?;
+        if bytes.len() as u64 == LARGEST {
+            return Err(at(Error::new("it is larger than any ONNX file")));
         }
-        let bytes = std::fs::read(path).map_err(refused)?;
         OnnxModel::of_bytes(library, &bytes, threads).map_err(at)
     }
 

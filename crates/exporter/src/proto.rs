@@ -184,4 +184,11 @@ impl ValueInfoProto {
         let tensor_type = TensorType { elem_type: Some(FLOAT), shape: Some(TensorShapeProto { dim }) };
         ValueInfoProto { name: Some(name.into()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
     }
+
+    /// The axes behind the first; none where one has no fixed size.
+    pub fn dims(&self) -> Option<Vec<usize>> {
+        let shape = self.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?;
+        let size = |dim: &Dimension| dim.dim_value.and_then(|size| usize::try_from(size).ok());
+        shape.dim.get(1..)?.iter().map(size).collect()
+    }
 }
