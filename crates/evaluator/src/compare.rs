@@ -9,6 +9,8 @@ mod show;
 use polars::prelude::*;
 use record::Run;
 
+use differences::Difference;
+
 use crate::metrics::{Direction, Metric};
 
 /// How the table is written.
@@ -27,38 +29,62 @@ pub enum Format {
 /// Why runs cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
+    /// The experiment of a run could not be read.
+    #[error("{0}")]
+    Experiment(String),
     /// There is no such column.
     #[error("{0}")]
     Column(String),
     /// The table could not be made.
     #[error("the table could not be made: {0}")]
     Table(#[from] PolarsError),
-    /// A run's file could not be read.
-    #[error("{0}")]
-    Record(#[from] record::Error),
 }
 
 /// Group of equal data; not shown.
 const GROUP: &str = "data";
 
-/// The runs as text; `sort` names a column.
-pub fn compare(runs: &[Run], sort: Option<&str>, format: Format) -> Result<String, CompareError> {
-    let frame = frame(runs, matches!(format, Format::Csv | Format::Json))?;
-    let sorted = match sort {
-        Some(column) => sorted(frame, column)?,
-        None => frame.lazy().sort([GROUP], SortMultipleOptions::default().with_maintain_order(true)),
+/// People are shown at most as many differences; formats for programs have all.
+const MOST: usize = 12;
+
+/// The runs whose experiments can be read, and one line for each that is passed over.
+pub fn readable(runs: Vec<Run>) -> (Vec<Run>, Vec<String>) {
+    let mut warnings = Vec::new();
+    let is_readable = |run: &Run| match differences::experiment(run) {
+        Ok(_) => true,
+        Err(why) => {
+            warnings.push(why);
+            false
+        }
     };
-    let frame = sorted.collect()?;
-    match format {
-        Format::Csv => show::csv(&mut frame.drop(GROUP)?),
-        Format::Json => show::json(&mut frame.drop(GROUP)?),
-        Format::Table => show::table(&frame, GROUP),
-        Format::Markdown => show::markdown(&frame, GROUP),
-    }
+    let kept = runs.into_iter().filter(is_readable).collect();
+    (kept, warnings)
 }
 
-/// One row a run. `wide` gives every number a column of its own, otherwise a metric is one cell with its interval.
-fn frame(runs: &[Run], wide: bool) -> Result<DataFrame, CompareError> {
+/// The runs as text; `sort` names a column. See [`readable`] for runs that may be damaged.
+pub fn compare(runs: &[Run], sort: Option<&str>, format: Format) -> Result<String, CompareError> {
+    let experiments: Result<Vec<_>, _> = runs.iter().map(differences::experiment).collect();
+    let mut differing = differences::differences(&experiments.map_err(CompareError::Experiment)?);
+    let shown = match format {
+        Format::Table | Format::Markdown => differing.len().min(MOST),
+        Format::Csv | Format::Json => differing.len(),
+    };
+    let left_out = differing.split_off(shown).len();
+    let metrics = metric_names(runs);
+    let mut frame = sorted(frame(runs, differing, &metrics)?, sort)?.collect()?;
+    let mut text = match format {
+        Format::Csv => show::csv(&mut frame.drop(GROUP)?),
+        Format::Json => show::json(&mut frame.drop(GROUP)?),
+        Format::Table => show::table(with_intervals(&mut frame, &metrics)?, GROUP),
+        Format::Markdown => show::markdown(with_intervals(&mut frame, &metrics)?, GROUP),
+    }?;
+    if left_out > 0 {
+        text += &format!("\n{left_out} more differences; --format csv has all of them\n");
+    }
+    Ok(text)
+}
+
+/// One row a run.
+fn frame(runs: &[Run], differing: Vec<Difference>, metrics: &[&str]) -> Result<DataFrame, CompareError> {
     let mut fingerprints: Vec<&str> = Vec::new();
     let mut groups: Vec<u32> = Vec::new();
     for run in runs {
@@ -71,14 +97,12 @@ fn frame(runs: &[Run], wide: bool) -> Result<DataFrame, CompareError> {
     }
     let names: Vec<String> = runs.iter().map(|run| format!("{}/{}", run.file.name, run.file.id)).collect();
     let mut columns = vec![Column::new(GROUP.into(), groups), Column::new("run".into(), names)];
-    for (path, values) in differences::differences(runs)? {
-        columns.push(Column::new(path.into(), values));
-    }
+    columns.extend(differing.into_iter().map(difference));
     let datasets: Vec<String> = runs.iter().map(|run| run.file.dataset.to_string()).collect();
     columns.push(Column::new("dataset".into(), datasets));
     columns.push(Column::new("parameters".into(), runs.iter().map(|r| r.file.parameters as u64).collect::<Vec<_>>()));
     columns.push(Column::new("epochs".into(), runs.iter().map(|r| r.file.epochs as u64).collect::<Vec<_>>()));
-    columns.extend(metrics(runs, wide));
+    columns.extend(metrics.iter().flat_map(|name| metric(runs, name)));
     let rounded = |x: f64| (x * 10.0).round() / 10.0;
     columns.push(Column::new("seconds".into(), runs.iter().map(|r| rounded(r.file.seconds)).collect::<Vec<_>>()));
     let rates: Vec<Option<f64>> = runs.iter().map(|run| run.file.images_per_second.map(f64::round)).collect();
@@ -89,50 +113,77 @@ fn frame(runs: &[Run], wide: bool) -> Result<DataFrame, CompareError> {
     Ok(DataFrame::new_infer_height(columns)?)
 }
 
+/// Numbers where every run that has the path says one, so that they sort as numbers.
+fn difference((path, values): Difference) -> Column {
+    let number = |text: &String| text.parse::<f64>().ok().filter(|x| x.is_finite());
+    let numbers: Vec<Option<f64>> = values.iter().map(|value| value.as_ref().and_then(number)).collect();
+    let all_numbers = values.iter().zip(&numbers).all(|(value, number)| value.is_some() == number.is_some());
+    if all_numbers { Column::new(path.into(), numbers) } else { Column::new(path.into(), values) }
+}
+
 /// Metrics in the order in which runs first have them.
-fn metrics(runs: &[Run], wide: bool) -> Vec<Column> {
-    let mut names: Vec<&String> = Vec::new();
+fn metric_names(runs: &[Run]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
     for name in runs.iter().flat_map(|run| run.file.metrics.keys()) {
-        if !names.contains(&name) {
+        if !names.contains(&name.as_str()) {
             names.push(name);
         }
     }
-    let mut columns = Vec::new();
-    for name in names {
-        let of = |pick: fn(&record::Metric) -> f64| -> Vec<Option<f64>> {
-            runs.iter().map(|run| run.file.metrics.get(name).map(pick)).collect()
-        };
-        if wide {
-            columns.push(Column::new(name.as_str().into(), of(|m| m.value)));
-            columns.push(Column::new(format!("{name}/low").into(), of(|m| m.low)));
-            columns.push(Column::new(format!("{name}/high").into(), of(|m| m.high)));
-        } else {
-            let cell = |m: &record::Metric| format!("{:.4} [{:.4}, {:.4}]", m.value, m.low, m.high);
-            let cells: Vec<Option<String>> = runs.iter().map(|run| run.file.metrics.get(name).map(cell)).collect();
-            columns.push(Column::new(name.as_str().into(), cells));
-        }
-    }
-    columns
+    names
 }
 
-/// The better first within each group; a metric knows what is better, of anything else the smaller comes first.
-fn sorted(frame: DataFrame, column: &str) -> Result<LazyFrame, CompareError> {
-    let known: Vec<String> =
-        frame.get_column_names().iter().map(|name| name.to_string()).filter(|n| n != GROUP).collect();
-    if !known.iter().any(|name| name == column) {
-        let near = spec::nearest(column, known.iter().map(String::as_str));
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", known.join(", ")),
+/// Value and interval; what is not defined is empty, so that it comes last in any order.
+fn metric(runs: &[Run], name: &str) -> [Column; 3] {
+    let of = |pick: fn(&record::Metric) -> f64| -> Vec<Option<f64>> {
+        runs.iter().map(|run| run.file.metrics.get(name).map(pick).filter(|x| !x.is_nan())).collect()
+    };
+    [("", of(|m| m.value)), (LOW, of(|m| m.low)), (HIGH, of(|m| m.high))]
+        .map(|(ending, values)| Column::new(format!("{name}{ending}").into(), values))
+}
+
+/// What ends the name of the column with the lower end of a metric's interval.
+const LOW: &str = "/low";
+
+/// The same of the upper end.
+const HIGH: &str = "/high";
+
+/// The frame with each metric as one cell: `0.6640 [0.6547, 0.6732]`.
+fn with_intervals<'a>(frame: &'a mut DataFrame, metrics: &[&str]) -> Result<&'a DataFrame, CompareError> {
+    for name in metrics {
+        let [low, high] = [LOW, HIGH].map(|ending| format!("{name}{ending}"));
+        let (values, lows, highs) =
+            (frame.column(name)?.f64()?, frame.column(&low)?.f64()?, frame.column(&high)?.f64()?);
+        let cell = |row: usize| {
+            let value = values.get(row)?;
+            let interval = lows.get(row).zip(highs.get(row)).map(|(low, high)| format!(" [{low:.4}, {high:.4}]"));
+            Some(format!("{value:.4}{}", interval.unwrap_or_default()))
         };
-        return Err(CompareError::Column(format!("there is no column `{column}` to sort by; {help}")));
+        let cells = Column::new((*name).into(), (0..frame.height()).map(cell).collect::<Vec<_>>());
+        frame.replace(name, cells)?;
+        frame.drop_in_place(&low)?;
+        frame.drop_in_place(&high)?;
     }
+    Ok(frame)
+}
+
+/// Equal data together and, where a column is named, the better first; a metric knows what is better, of anything else
+/// the smaller comes first.
+fn sorted(frame: DataFrame, column: Option<&str>) -> Result<LazyFrame, CompareError> {
+    let options = SortMultipleOptions::default().with_nulls_last(true).with_maintain_order(true);
+    let Some(column) = column else { return Ok(frame.lazy().sort([GROUP], options)) };
+    let known: Vec<&str> =
+        frame.get_column_names().into_iter().map(PlSmallStr::as_str).filter(|name| *name != GROUP).collect();
+    // `accuracy` is enough where only one part has one.
+    let exact = known.iter().find(|name| **name == column);
+    let mut ending = known.iter().filter(|name| name.ends_with(&format!("/{column}")));
+    let meant = exact.or_else(|| ending.next().filter(|_| ending.next().is_none()));
+    let Some(&column) = meant else {
+        let near = spec::nearest(column, known.iter().copied());
+        let help = near.map_or(format!("there are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+        return Err(CompareError::Column(format!("there is no column `{column}` to sort by; {help}")));
+    };
     let metric = column.split_once('/').and_then(|(_, name)| Metric::find(name));
     let larger_first = metric.is_some_and(|metric| metric.row.direction == Direction::Larger);
-    // A cell with an interval begins with its value in a fixed width, so that its order is that of the values.
-    let options = SortMultipleOptions::default()
-        .with_order_descending_multi([false, larger_first])
-        .with_nulls_last(true)
-        .with_maintain_order(true);
-    Ok(frame.lazy().sort_by_exprs([col(GROUP), col(column)], options))
+    let by = [col(GROUP), col(column)];
+    Ok(frame.lazy().sort_by_exprs(by, options.with_order_descending_multi([false, larger_first])))
 }

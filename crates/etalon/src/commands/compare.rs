@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use evaluator::compare::{Format, compare as side_by_side};
+use evaluator::compare::{Format, compare as side_by_side, readable};
 use record::Run;
 
 use crate::cli::{Common, CompareArguments, TableFormat};
@@ -29,6 +29,8 @@ pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {
         TableFormat::Json => Format::Json,
         TableFormat::Markdown => Format::Markdown,
     };
+    let (runs, damaged) = readable(runs);
+    damaged.iter().for_each(|warning| terminal::notice(&format!("warning: {warning}")));
     let text = side_by_side(&runs, arguments.sort.as_deref(), format).map_err(Failure::work)?;
     terminal::print(&text);
     Ok(())

@@ -1,57 +1,68 @@
-//! What differs between the resolved experiments of runs: paths and their values.
+//! What differs between the resolved experiments of runs: paths, written as overrides write them, and their values.
 
 use std::collections::BTreeMap;
 
 use record::{Run, files, whole};
-use serde_yaml::Value;
+use spec::{Faults, Node, Sources, Value, item_names, parse};
 
-/// More differences than these are not shown.
-const MOST: usize = 12;
+/// Keys that say nothing of what was done.
+const NAMES: [&str; 2] = ["name", "description"];
 
-/// Larger than any resolved experiment.
-const LIMIT: u64 = 16 << 20;
+/// The values of an experiment by path.
+pub(super) type Experiment = BTreeMap<String, String>;
 
 /// A path and its value in each run.
 pub(super) type Difference = (String, Vec<Option<String>>);
 
-/// Every path whose value is not the same in all runs, with one value a run; none where a run lacks the path.
-pub(super) fn differences(runs: &[Run]) -> Result<Vec<Difference>, record::Error> {
-    let mut experiments = Vec::new();
-    for run in runs {
-        let bytes = whole::read(&run.path(files::RESOLVED), LIMIT)?;
-        let mut paths = BTreeMap::new();
-        // What is no YAML has no paths; the run's other columns stay.
-        if let Ok(value) = serde_yaml::from_slice::<Value>(&bytes) {
-            flatten("", &value, &mut paths);
+/// Reads the resolved experiment of a run, or says in one line why it cannot be read.
+pub(super) fn experiment(run: &Run) -> Result<Experiment, String> {
+    let path = run.path(files::RESOLVED);
+    let bytes = whole::read(&path, spec::MAX_BYTES as u64).map_err(|e| e.to_string())?;
+    let (mut sources, mut faults) = (Sources::new(), Faults::new());
+    match parse(files::RESOLVED, &bytes, &mut sources, &mut faults) {
+        Some(tree) if faults.is_empty() => {
+            let mut values = Experiment::new();
+            flatten("", &tree, &mut values);
+            Ok(values)
         }
-        experiments.push(paths);
+        _ => {
+            let why = faults.lines(&sources).first().map_or("it is empty".to_string(), |fault| fault.message.clone());
+            Err(format!("{} is damaged: {why}; start the run again", path.display()))
+        }
     }
-    let mut all: Vec<&String> = experiments.iter().flat_map(BTreeMap::keys).collect();
-    all.sort();
-    all.dedup();
-    let differs = |path: &&&String| experiments.iter().any(|e| e.get(**path) != experiments[0].get(**path));
-    let shown = all.iter().filter(|path| !["name", "description"].contains(&path.as_str())).filter(differs).take(MOST);
-    let column = |path: &&String| (path.to_string(), experiments.iter().map(|e| e.get(*path).cloned()).collect());
-    Ok(shown.map(column).collect())
 }
 
-fn flatten(path: &str, value: &Value, paths: &mut BTreeMap<String, String>) {
+/// Every path whose value is not the same in all experiments, with one value each; none where one lacks the path.
+pub(super) fn differences(experiments: &[Experiment]) -> Vec<Difference> {
+    let mut paths: Vec<&String> = experiments.iter().flat_map(BTreeMap::keys).collect();
+    paths.sort();
+    paths.dedup();
+    let differs = |path: &&String| experiments.iter().any(|e| e.get(*path) != experiments[0].get(*path));
+    let of_all = |path: &String| (path.clone(), experiments.iter().map(|e| e.get(path).cloned()).collect());
+    paths.into_iter().filter(|path| !NAMES.contains(&path.as_str())).filter(differs).map(of_all).collect()
+}
+
+fn flatten(path: &str, node: &Node, values: &mut Experiment) {
     let below = |key: &str| if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
-    match value {
-        Value::Mapping(map) => {
-            for (key, value) in map {
-                flatten(&below(key.as_str().unwrap_or("?")), value, paths);
-            }
+    match &node.value {
+        Value::Map(map) if !map.entries.is_empty() => {
+            map.entries.iter().for_each(|entry| flatten(&below(&entry.key), &entry.node, values));
         }
-        Value::Sequence(items) if items.iter().any(|item| item.is_mapping() || item.is_sequence()) => {
-            for (index, item) in items.iter().enumerate() {
-                flatten(&below(&index.to_string()), item, paths);
-            }
+        Value::List(items) if items.iter().any(|item| item.map().is_some()) => {
+            item_names(items).iter().zip(items).for_each(|(name, item)| flatten(&below(name), item, values));
         }
-        other => {
-            let text = serde_yaml::to_string(other).unwrap_or_default();
-            let text = text.lines().map(|line| line.trim_start_matches("- ")).collect::<Vec<_>>().join(", ");
-            paths.insert(path.to_string(), text);
+        _ => {
+            values.insert(path.to_string(), text(node));
         }
+    }
+}
+
+/// A value without keys in one line.
+fn text(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar(scalar) => scalar.text.clone(),
+        Value::List(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", ")),
+        Value::Map(_) => "{}".to_string(),
+        Value::Empty | Value::Bad => String::new(),
     }
 }

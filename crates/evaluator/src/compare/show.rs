@@ -11,6 +11,9 @@ use super::CompareError;
 /// Columns of a terminal.
 const WIDTH: usize = 80;
 
+/// Longest cell of a block.
+const LONGEST: usize = 60;
+
 pub(super) fn csv(frame: &mut DataFrame) -> Result<String, CompareError> {
     let mut file = Cursor::new(Vec::new());
     CsvWriter::new(&mut file).finish(frame)?;
@@ -62,33 +65,59 @@ fn cell(value: &AnyValue<'_>) -> String {
     }
 }
 
-/// Runs as rows where that fits, else as columns; where that does not fit either, one run below the other.
+/// Group by group: a single run as a list; of several first what they share, then the rest in blocks of columns that fit
+/// the terminal, in which a number stands for the run.
 pub(super) fn table(frame: &DataFrame, group: &str) -> Result<String, CompareError> {
     let Cells { header, groups } = Cells::of(frame, group)?;
-    let several = groups.len() > 1;
-    let mut text = String::new();
-    for (index, rows) in groups.iter().enumerate() {
-        if several {
-            text +=
-                &format!("{}data {}: not to be ranked with other data\n", if index > 0 { "\n" } else { "" }, index + 1);
-        }
-        let upright: Vec<Vec<String>> = std::iter::once(header.clone()).chain(rows.iter().cloned()).collect();
-        let turned: Vec<Vec<String>> =
-            (0..header.len()).map(|column| upright.iter().map(|row| row[column].clone()).collect()).collect();
-        if width(&upright) <= WIDTH {
-            text += &aligned(&upright);
-        } else if width(&turned) <= WIDTH {
-            text += &aligned(&turned);
+    let of_group = |(index, rows): (usize, &Vec<Vec<String>>)| {
+        let title = match groups.len() {
+            1 => String::new(),
+            _ => format!("data {}: not to be ranked with other data\n\n", index + 1),
+        };
+        title + &if rows.len() == 1 { listed(&header, &rows[0]) } else { blocks(&header, rows) }
+    };
+    Ok(groups.iter().enumerate().map(of_group).collect::<Vec<_>>().join("\n"))
+}
+
+fn listed(header: &[String], row: &[String]) -> String {
+    let pairs: Vec<Vec<String>> = header.iter().zip(row).map(|(name, cell)| vec![name.clone(), cell.clone()]).collect();
+    aligned(&pairs)
+}
+
+fn blocks(header: &[String], rows: &[Vec<String>]) -> String {
+    // A metric stands in the table even where all runs reached the same.
+    let is_shared =
+        |column: &usize| !header[*column].contains('/') && rows.iter().all(|row| row[*column] == rows[0][*column]);
+    let (shared, varying): (Vec<usize>, Vec<usize>) = (0..header.len()).partition(is_shared);
+    let shared: Vec<Vec<String>> =
+        shared.into_iter().map(|column| vec![header[column].clone(), rows[0][column].clone()]).collect();
+    let numbers: Vec<String> =
+        std::iter::once("#".to_string()).chain((1..=rows.len()).map(|number| number.to_string())).collect();
+    let mut texts = if shared.is_empty() { Vec::new() } else { vec![format!("all of them\n{}", aligned(&shared))] };
+    let mut block: Vec<Vec<String>> = numbers.iter().map(|number| vec![number.clone()]).collect();
+    for column in varying {
+        let cells = std::iter::once(&header[column]).chain(rows.iter().map(|row| &row[column]));
+        let wider: Vec<Vec<String>> =
+            block.iter().zip(cells).map(|(row, cell)| row.iter().cloned().chain([shortened(cell)]).collect()).collect();
+        if width(&wider) <= WIDTH || block[0].len() == 1 {
+            block = wider;
         } else {
-            let one = |row: &Vec<String>| {
-                let pairs: Vec<Vec<String>> =
-                    header.iter().zip(row).map(|(name, cell)| vec![name.clone(), cell.clone()]).collect();
-                aligned(&pairs)
-            };
-            text += &rows.iter().map(one).collect::<Vec<_>>().join("\n");
+            texts.push(aligned(&block));
+            let last = wider.iter().map(|row| row[row.len() - 1].clone());
+            block = numbers.iter().cloned().zip(last).map(|(number, cell)| vec![number, cell]).collect();
         }
     }
-    Ok(text)
+    texts.push(aligned(&block));
+    texts.join("\n")
+}
+
+/// The end of what is longer than a cell may be: of a path it says more than the beginning.
+fn shortened(cell: &str) -> String {
+    let length = cell.chars().count();
+    if length <= LONGEST {
+        return cell.to_string();
+    }
+    format!("…{}", cell.chars().skip(length + 1 - LONGEST).collect::<String>())
 }
 
 pub(super) fn markdown(frame: &DataFrame, group: &str) -> Result<String, CompareError> {
