@@ -113,12 +113,19 @@ fn frame(runs: &[Run], differing: Vec<Difference>, metrics: &[&str]) -> Result<D
     Ok(DataFrame::new_infer_height(columns)?)
 }
 
-/// Numbers where every run that has the path says one, so that they sort as numbers.
+/// Whole numbers or numbers where every run that has the path says one, so that they sort as such.
 fn difference((path, values): Difference) -> Column {
-    let number = |text: &String| text.parse::<f64>().ok().filter(|x| x.is_finite());
-    let numbers: Vec<Option<f64>> = values.iter().map(|value| value.as_ref().and_then(number)).collect();
-    let all_numbers = values.iter().zip(&numbers).all(|(value, number)| value.is_some() == number.is_some());
-    if all_numbers { Column::new(path.into(), numbers) } else { Column::new(path.into(), values) }
+    fn all<T: std::str::FromStr>(values: &[Option<String>]) -> Option<Vec<Option<T>>> {
+        values.iter().map(|value| value.as_ref().map(|text| text.parse()).transpose().ok()).collect()
+    }
+    let name = path.into();
+    if let Some(whole) = all::<i64>(&values) {
+        return Column::new(name, whole);
+    }
+    match all::<f64>(&values) {
+        Some(numbers) if numbers.iter().flatten().all(|x| x.is_finite()) => Column::new(name, numbers),
+        _ => Column::new(name, values),
+    }
 }
 
 /// Metrics in the order in which runs first have them.

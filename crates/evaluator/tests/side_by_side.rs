@@ -106,7 +106,7 @@ fn only_what_differs_is_a_column_named_as_an_override() {
         [make(folder.path(), &Made { layers, ..MADE }), make(folder.path(), &Made { layers: other, seed: 2, ..MADE })];
     let csv = text(&runs, None, Format::Csv);
     assert!(csv.starts_with("run,model.layers.conv2d_2.conv2d.filters,model.layers.wide.conv2d.filters,model.layers.wide.conv2d.name,seed,dataset,"), "{csv}");
-    assert_eq!(column(&csv, "model.layers.conv2d_2.conv2d.filters"), ["16.0", ""]);
+    assert_eq!(column(&csv, "model.layers.conv2d_2.conv2d.filters"), ["16", ""]);
 }
 
 #[test]
