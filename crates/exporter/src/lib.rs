@@ -21,5 +21,4 @@ pub use document::{About, document};
 pub use error::Error;
 pub use onnx_model::OnnxModel;
 pub use proof::{Latency, Proof, Prove, prove};
-pub use translate::IMAGE;
 pub use words::{ExportSection, Layout, OnnxSection, ProofSamples, ProofSection, check};

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::proto::{ModelProto, StringStringEntryProto, ValueInfoProto};
-use crate::translate::IMAGE;
 use crate::words::Layout;
 
 /// Everything that a reader needs to hand over images and to understand the answer. Kept as JSON under `etalon`, and in
@@ -114,7 +113,7 @@ impl Metadata {
             NormalizationRecord::PerImage => true,
         };
         let is_small = length.is_some_and(|length| (1..=LARGEST_IMAGE).contains(&length));
-        let is_image = dims(&graph.input, IMAGE) == Some(image);
+        let is_image = dims(&graph.input, names::IMAGE) == Some(image);
         let is_scored = dims(&graph.output, output) == Some(vec![self.classes.len()]) && !self.classes.is_empty();
         is_normalized && is_small && is_image && is_scored
     }
@@ -127,6 +126,7 @@ impl Metadata {
 
 #[cfg(test)]
 mod tests {
+    use graph::Shape;
     use prost::Message;
 
     use super::*;
@@ -134,8 +134,8 @@ mod tests {
 
     fn file(metadata: &Metadata) -> ModelProto {
         let graph = GraphProto {
-            input: vec![ValueInfoProto::batched(IMAGE, &[3, 4, 5])],
-            output: vec![ValueInfoProto::batched(names::SCORES, &[2])],
+            input: vec![ValueInfoProto::new(names::IMAGE, &Shape::batched(&[3, 4, 5]))],
+            output: vec![ValueInfoProto::new(names::SCORES, &Shape::batched(&[2]))],
             ..GraphProto::default()
         };
         ModelProto { graph: Some(graph), metadata_props: metadata.entries(), ..ModelProto::default() }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use model::names;
 use ndarray::ArrayView4;
 use prost::Message;
 
@@ -78,7 +79,7 @@ impl OnnxModel {
     pub(crate) fn timed_probabilities(&mut self, n: usize, pixels: &[u8]) -> Result<(Vec<f32>, Duration), Error> {
         let mut found = Vec::new();
         let time = self.outputs(n, pixels, &mut |name, numbers| {
-            if name == model::names::SCORES || name == model::names::PROBABILITIES {
+            if name == names::SCORES || name == names::PROBABILITIES {
                 found = numbers.to_vec();
             }
         })?;
@@ -115,7 +116,7 @@ impl OnnxModel {
                 [n, channels, height, width]
             }
         };
-        self.runtime.run(&dims, &self.numbers, visit)
+        self.runtime.run(&[(names::IMAGE, &dims, &self.numbers)], visit)
     }
 
     /// The numbers that the graph takes, in the pixels' order.

@@ -104,7 +104,7 @@ pub fn prove(
         latency.push(run.latency);
         right_onnx = run.right;
     }
-    let right = |place: &usize| largest(predictions.row(*place)) == predictions.labels[*place] as usize;
+    let right = |place: &usize| decision(predictions.row(*place)) == Some(predictions.labels[*place] as usize);
     let right_engine = (0..samples).filter(right).count();
     let share = |count: usize| count as f64 / samples.max(1) as f64;
     let passed = found.largest <= section.tolerance && found.disagreements.len() <= section.disagreements;
@@ -159,7 +159,7 @@ fn compare(
         }
         for (place, theirs) in range.zip(probabilities.chunks_exact(predictions.n_classes)) {
             found.add(place, predictions.row(place), theirs);
-            right += usize::from(largest(theirs) == predictions.labels[place] as usize);
+            right += usize::from(decision(theirs) == Some(predictions.labels[place] as usize));
         }
     }
     times.sort_by(f64::total_cmp);
@@ -179,14 +179,17 @@ impl Differences {
             self.sum += difference;
             self.numbers += 1;
         }
-        if largest(ours) != largest(theirs) {
+        if decision(ours) != decision(theirs) {
             self.disagreements.insert(place);
         }
     }
 }
 
-fn largest(numbers: &[f32]) -> usize {
-    numbers.iter().enumerate().fold((0, f32::MIN), |best, (i, &x)| if x > best.1 { (i, x) } else { best }).0
+/// The class of the largest number; none where one is not a number.
+fn decision(probabilities: &[f32]) -> Option<usize> {
+    let larger = |best: usize, class: usize| if probabilities[class] > probabilities[best] { class } else { best };
+    let is_decided = !probabilities.iter().any(|p| p.is_nan());
+    (0..probabilities.len()).reduce(larger).filter(|_| is_decided)
 }
 
 /// A node differs if it is off by more than this share of its largest number, or than the tolerance where that is less.

@@ -1,5 +1,6 @@
 //! The messages of ONNX that are written here (onnx.proto, Apache-2.0, proto2: repeated numbers are not packed).
 
+use graph::Shape;
 use prost::Message;
 
 /// A file.
@@ -176,11 +177,11 @@ impl TensorProto {
 }
 
 impl ValueInfoProto {
-    /// A float value whose first axis is the batch.
-    pub fn batched(name: &str, dims: &[usize]) -> ValueInfoProto {
-        let batch = Dimension { dim_param: Some("batch".into()), dim_value: None };
+    /// A float value. The batch has any size.
+    pub fn new(name: &str, shape: &Shape) -> ValueInfoProto {
+        let batch = shape.batch.then(|| Dimension { dim_param: Some("batch".into()), dim_value: None });
         let fixed = |&size: &usize| Dimension { dim_value: Some(size as i64), dim_param: None };
-        let dim = std::iter::once(batch).chain(dims.iter().map(fixed)).collect();
+        let dim = batch.into_iter().chain(shape.dims.iter().map(fixed)).collect();
         let tensor_type = TensorType { elem_type: Some(FLOAT), shape: Some(TensorShapeProto { dim }) };
         ValueInfoProto { name: Some(name.into()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
     }

@@ -5,11 +5,10 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use ort::environment::Environment;
-use ort::session::Session;
+use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
 use crate::error::Error;
-use crate::translate::IMAGE;
 
 /// The process has one environment.
 static ENVIRONMENT: OnceLock<Mutex<Result<Environment, String>>> = OnceLock::new();
@@ -30,18 +29,20 @@ impl Runtime {
         Ok(Runtime { session })
     }
 
-    /// Runs images in the layout of the file, hands each output to `visit` by name, and says how long the run took.
+    /// Runs arrays of numbers by name, with their axes; hands each output to `visit`, and says how long the run took.
     pub fn run(
         &mut self,
-        dims: &[usize],
-        images: &[f32],
+        inputs: &[(&str, &[usize], &[f32])],
         visit: &mut dyn FnMut(&str, &[f32]),
     ) -> Result<Duration, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::new(format!("ONNX Runtime failed: {}", one_line(e)));
-        let view = ndarray::ArrayViewD::from_shape(dims, images).map_err(|e| failed(&e))?;
-        let input = TensorRef::from_array_view(view).map_err(|e| failed(&e))?;
+        let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::new();
+        for &(name, dims, numbers) in inputs {
+            let view = ndarray::ArrayViewD::from_shape(dims, numbers).map_err(|e| failed(&e))?;
+            values.push((name, TensorRef::from_array_view(view).map_err(|e| failed(&e))?.into()));
+        }
         let begun = Instant::now();
-        let outputs = self.session.run(ort::inputs![IMAGE => input]).map_err(|e| failed(&e))?;
+        let outputs = self.session.run(values).map_err(|e| failed(&e))?;
         let time = begun.elapsed();
         for (name, value) in outputs.iter() {
             let (_, numbers) = value.try_extract_tensor::<f32>().map_err(|e| failed(&e))?;

@@ -7,15 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use engine::Variables;
 use graph::ops::{Activation, Binary, Unary, Window};
-use graph::{Graph, NodeId, Op};
+use graph::{Graph, NodeId, Op, Shape};
 use ndarray::ArrayView;
 
 use crate::linear::{Finder, Linear};
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::words::{Layout, OnnxSection};
-
-/// The name of the input.
-pub const IMAGE: &str = "image";
 
 /// Smaller than the variance of any image of pixels that are not all the same.
 const SMALLEST_VARIANCE: f32 = 1e-7;
@@ -102,12 +99,8 @@ impl Translator<'_> {
             op_type: Some("Identity".to_string()),
             attribute: Vec::new(),
         });
-        let shape = self.finder.graph.shape(id);
-        let dims = match *shape.dims.as_slice() {
-            [height, width, channels] => vec![channels, height, width],
-            _ => shape.dims.clone(),
-        };
-        self.out.output.push(ValueInfoProto::batched(name, &dims));
+        let output = ValueInfoProto::new(name, &self.shape(id));
+        self.out.output.push(output);
         Ok(Translated { graph: self.out, values: self.values })
     }
 
@@ -149,36 +142,40 @@ impl Translator<'_> {
     }
 
     fn is_image(&self, id: NodeId) -> bool {
-        self.finder.graph.shape(id).dims.len() == 3
+        let shape = self.finder.graph.shape(id);
+        shape.batch && shape.dims.len() == 3
     }
 
-    fn value(&self, id: NodeId) -> Result<&Value, String> {
-        self.values.get(&id).ok_or_else(|| format!("`{}` reads what ONNX is not given", self.scope))
-    }
-
-    /// The value in our order of elements; a constant number becomes one there.
-    fn ordered(&mut self, id: NodeId) -> Result<String, String> {
-        if self.finder.graph.shape(id).is_scalar() {
-            let number = self.constant(id)?;
-            return Ok(self.floats("constant", &[], number));
+    /// Where a value stands; a constant takes its place when it is first asked for.
+    fn value(&mut self, id: NodeId) -> Result<Value, String> {
+        if !self.values.contains_key(&id) {
+            let dims = self.finder.graph.shape(id).dims.clone();
+            let numbers = self.constant(id)?;
+            let name = self.floats("constant", &dims, numbers);
+            self.values.insert(id, plain(name));
         }
-        let Value { name, flat } = self.value(id)?.clone();
+        Ok(self.values[&id].clone())
+    }
+
+    /// The value in our order of elements.
+    fn ordered(&mut self, id: NodeId) -> Result<String, String> {
+        let Value { name, flat } = self.value(id)?;
         let Some([height, width, channels]) = flat else { return Ok(name) };
-        let shape = self.integers("shape", &[0, channels as i64, height as i64, width as i64]);
-        let image = self.push("Reshape", &[&name, &shape], Vec::new());
+        let image = self.reshaped(&name, &Shape::batched(&[channels, height, width]));
         let turned = self.push("Transpose", &[&image], vec![AttributeProto::ints("perm", [0, 2, 3, 1])]);
-        Ok(self.push("Flatten", &[&turned], Vec::new()))
+        Ok(self.reshaped(&turned, &Shape::batched(&[height * width * channels])))
     }
 
     fn linear(&mut self, linear: &Linear) -> Result<Value, String> {
         let node = self.finder.graph.node(linear.product);
         let dims = self.finder.graph.shape(node.inputs[1]).dims.clone();
         let kernel: Vec<f32> = linear.kernel.iter().map(|k| *k as f32).collect();
-        let x = self.value(node.inputs[0])?.clone();
+        let x = self.value(node.inputs[0])?;
         let (op, kernel, attributes) = match &node.op {
             Op::Conv2d { window, groups } => {
                 let (dims, values) = permuted(&kernel, &dims, &[0, 3, 1, 2]);
-                let mut attributes = window_attributes(window, true);
+                let mut attributes = window_attributes(window);
+                attributes.push(AttributeProto::ints("dilations", window.dilation));
                 attributes.push(AttributeProto::int("group", *groups as i64));
                 ("Conv", self.floats("kernel", &dims, values), attributes)
             }
@@ -204,16 +201,16 @@ impl Translator<'_> {
         let node = self.finder.graph.node(id).clone();
         let input = |index: usize| node.inputs[index];
         Ok(match &node.op {
-            Op::Input { .. } => plain(self.image(id)),
+            Op::Input { name } => plain(self.input(id, name)),
             Op::Normalize { scale, shift } => {
-                let name = self.value(input(0))?.name.clone();
+                let name = self.value(input(0))?.name;
                 match self.options.normalization {
                     true => plain(self.by_channel(id, name, scale, shift)),
                     false => plain(name),
                 }
             }
             Op::NormalizePerImage => {
-                let name = self.value(input(0))?.name.clone();
+                let name = self.value(input(0))?.name;
                 match self.options.normalization {
                     true => plain(self.per_image(&name)),
                     false => plain(name),
@@ -228,15 +225,15 @@ impl Translator<'_> {
             Op::BatchNorm { epsilon } => self.batch_norm(&node.inputs, *epsilon)?,
             Op::MaxPool2d { window } => {
                 let x = self.ordered(input(0))?;
-                plain(self.push("MaxPool", &[&x], window_attributes(window, false)))
+                plain(self.push("MaxPool", &[&x], window_attributes(window)))
             }
             Op::AveragePool2d { window } => {
                 let x = self.ordered(input(0))?;
-                let mut attributes = window_attributes(window, false);
+                let mut attributes = window_attributes(window);
                 attributes.push(AttributeProto::int("count_include_pad", 0));
                 plain(self.push("AveragePool", &[&x], attributes))
             }
-            Op::Reshape { dims } => self.reshape(input(0), dims)?,
+            Op::Reshape { .. } => self.reshape(id, input(0))?,
             Op::PadChannels { to } => {
                 let (x, added) = (self.ordered(input(0))?, (to - self.finder.graph.shape(input(0)).channels()) as i64);
                 let pads = if self.is_image(id) { vec![0, 0, 0, 0, 0, added, 0, 0] } else { vec![0, 0, 0, added] };
@@ -250,7 +247,7 @@ impl Translator<'_> {
                 plain(self.push("Slice", &[&x, &starts, &ends, &axes], Vec::new()))
             }
             Op::Activate(activation) => {
-                let Value { name, flat } = self.value(input(0))?.clone();
+                let Value { name, flat } = self.value(input(0))?;
                 Value { name: self.activation(*activation, &name), flat }
             }
             Op::Softmax => {
@@ -266,23 +263,23 @@ impl Translator<'_> {
         })
     }
 
-    /// The input, in NCHW after this.
-    fn image(&mut self, id: NodeId) -> String {
-        let dims = self.finder.graph.shape(id).dims.clone();
-        self.names.insert(IMAGE.to_string());
-        match (self.options.layout, dims.as_slice()) {
-            (Layout::Nchw, &[height, width, channels]) => {
-                self.out.input.push(ValueInfoProto::batched(IMAGE, &[channels, height, width]));
-                IMAGE.to_string()
-            }
-            (Layout::Nhwc, [_, _, _]) => {
-                self.out.input.push(ValueInfoProto::batched(IMAGE, &dims));
-                self.push("Transpose", &[IMAGE], vec![AttributeProto::ints("perm", [0, 3, 1, 2])])
-            }
-            _ => {
-                self.out.input.push(ValueInfoProto::batched(IMAGE, &dims));
-                IMAGE.to_string()
-            }
+    /// An input; of images in NCHW after this.
+    fn input(&mut self, id: NodeId, name: &str) -> String {
+        self.names.insert(name.to_string());
+        if self.options.layout == Layout::Nhwc && self.is_image(id) {
+            self.out.input.push(ValueInfoProto::new(name, self.finder.graph.shape(id)));
+            return self.push("Transpose", &[name], vec![AttributeProto::ints("perm", [0, 3, 1, 2])]);
+        }
+        self.out.input.push(ValueInfoProto::new(name, &self.shape(id)));
+        name.to_string()
+    }
+
+    /// The shape of a value there.
+    fn shape(&self, id: NodeId) -> Shape {
+        let shape = self.finder.graph.shape(id);
+        match *shape.dims.as_slice() {
+            [height, width, channels] if shape.batch => Shape::batched(&[channels, height, width]),
+            _ => shape.clone(),
         }
     }
 
@@ -335,24 +332,29 @@ impl Translator<'_> {
         Ok(plain(self.push("BatchNormalization", &[&x, &scale, &offset, &mean, &variance], attributes)))
     }
 
-    fn reshape(&mut self, input: NodeId, dims: &[usize]) -> Result<Value, String> {
-        let from = self.finder.graph.shape(input).dims.clone();
-        if let (&[height, width, channels], [_]) = (from.as_slice(), dims) {
-            let x = self.value(input)?.name.clone();
-            let name = self.push("Flatten", &[&x], Vec::new());
-            return Ok(Value { name, flat: (height * width > 1).then_some([height, width, channels]) });
+    fn reshape(&mut self, id: NodeId, input: NodeId) -> Result<Value, String> {
+        let (from, to) = (self.finder.graph.shape(input).clone(), self.finder.graph.shape(id).clone());
+        if let (true, &[height, width, channels], [_]) = (from.batch, from.dims.as_slice(), to.dims.as_slice()) {
+            let x = self.value(input)?.name;
+            let flat = (height * width > 1).then_some([height, width, channels]);
+            return Ok(Value { name: self.reshaped(&x, &to), flat });
         }
         let mut x = self.ordered(input)?;
-        if from.len() == 3 {
+        if self.is_image(input) {
             x = self.push("Transpose", &[&x], vec![AttributeProto::ints("perm", [0, 2, 3, 1])]);
         }
-        let shape: Vec<i64> = std::iter::once(0).chain(dims.iter().map(|&size| size as i64)).collect();
-        let shape = self.integers("shape", &shape);
-        x = self.push("Reshape", &[&x, &shape], Vec::new());
-        if dims.len() == 3 {
+        x = self.reshaped(&x, &to);
+        if self.is_image(id) {
             x = self.push("Transpose", &[&x], vec![AttributeProto::ints("perm", [0, 3, 1, 2])]);
         }
         Ok(plain(x))
+    }
+
+    /// The same elements under other axes; 0 keeps the batch.
+    fn reshaped(&mut self, x: &str, to: &Shape) -> String {
+        let dims: Vec<i64> = to.axes(0).into_iter().map(|size| size as i64).collect();
+        let dims = self.integers("shape", &dims);
+        self.push("Reshape", &[x, &dims], Vec::new())
     }
 
     fn activation(&mut self, activation: Activation, x: &str) -> String {
@@ -421,16 +423,13 @@ fn needed(graph: &Graph, last: NodeId) -> HashSet<NodeId> {
     needed
 }
 
-fn window_attributes(window: &Window, dilates: bool) -> Vec<AttributeProto> {
-    let mut attributes = vec![
+/// What convolutions and pools have in common; pools have no dilation.
+fn window_attributes(window: &Window) -> Vec<AttributeProto> {
+    vec![
         AttributeProto::ints("kernel_shape", window.kernel),
         AttributeProto::ints("strides", window.stride),
         AttributeProto::ints("pads", window.padding),
-    ];
-    if dilates {
-        attributes.push(AttributeProto::ints("dilations", window.dilation));
-    }
-    attributes
+    ]
 }
 
 /// The elements with their axes in another order, and the axes.

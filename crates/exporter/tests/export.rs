@@ -9,7 +9,7 @@ use model::{Network, Normalization};
 use spec::{Faults, Sources};
 
 const N: usize = 40;
-const SIZE: usize = 9 * 7 * 3;
+const IMAGE: [usize; 3] = [9, 7, 3];
 
 fn library() -> PathBuf {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH") {
@@ -38,11 +38,15 @@ const LAYERS: &str = "
 - dense: 4";
 
 fn network(layers: &str, normalization: Normalization) -> (Network, Variables) {
-    let (mut sources, mut faults) = (Sources::new(), Faults::new());
     let text = format!("layers:{}", layers.replace('\n', "\n  "));
+    network_of(&text, IMAGE, normalization)
+}
+
+fn network_of(text: &str, image: [usize; 3], normalization: Normalization) -> (Network, Variables) {
+    let (mut sources, mut faults) = (Sources::new(), Faults::new());
     let node = spec::parse("model.yaml", text.as_bytes(), &mut sources, &mut faults).unwrap();
     let node = spec::resolve(&node, &model::MODEL, &mut faults);
-    let inputs = model::Inputs { train: Some([9, 7, 3]), evaluate: Some([9, 7, 3]), n_classes: Some(4) };
+    let inputs = model::Inputs { train: Some(image), evaluate: Some(image), n_classes: Some(4) };
     let network = model::check(&node, &inputs, &mut faults);
     let mut network = network.unwrap_or_else(|| panic!("{}", faults.render(&sources, false)));
     network.normalization = normalization;
@@ -63,14 +67,15 @@ fn affine() -> Normalization {
     Normalization::Affine { scale: vec![0.02, 0.017, 0.015], shift: vec![-2.0, -1.9, 0.5] }
 }
 
-fn pixels(samples: std::ops::Range<usize>) -> Vec<u8> {
-    samples.flat_map(|s| (0..SIZE).map(move |i| ((s * 7919 + i * 104_729) % 251) as u8)).collect()
+fn pixels(image: [usize; 3], samples: std::ops::Range<usize>) -> Vec<u8> {
+    let size = image.iter().product::<usize>();
+    samples.flat_map(|s| (0..size).map(move |i| ((s * 7919 + i * 104_729) % 251) as u8)).collect()
 }
 
 fn predictions(network: &Network, variables: &mut Variables) -> Predictions {
     let settings = Settings { isa: Isa::best(), threads: Threads::new(1), keep_all: false };
     let mut program = Program::new(&network.inference(), &settings);
-    let (image, samples) = (pixels(0..N), (0..N as u32).collect::<Vec<_>>());
+    let (image, samples) = (pixels(network.input, 0..N), (0..N as u32).collect::<Vec<_>>());
     let inputs = [("image", Input::U8(&image))];
     program.run(variables, &Feed { batch: N, inputs: &inputs, seed: 0, epoch: 0, samples: &samples }).unwrap();
     let probabilities = program.output("probabilities").to_vec();
@@ -113,7 +118,7 @@ fn proof_of(
         ProofSection { samples: ProofSamples::All, batch_sizes: vec![1, 7, 32], tolerance: 1e-5, disagreements: 0 };
     let what =
         Prove { library: &library(), onnx, network, variables, options, section: &section, predictions, threads: 1 };
-    prove(&what, &mut |range| Ok(pixels(range))).unwrap()
+    prove(&what, &mut |range| Ok(pixels(network.input, range))).unwrap()
 }
 
 #[test]
@@ -145,13 +150,69 @@ fn every_option_gives_a_file_that_decides_alike_and_passes_the_full_checker() {
     full_check(&files);
 }
 
-/// `onnx.checker.check_model(full_check=True)` of the Python package that `./bootstrap.sh --tests` fetches.
-fn full_check(files: &[PathBuf]) {
+#[test]
+fn presets_decide_alike() {
+    for (preset, image) in [("lenet5", [32, 32, 1]), ("resnet20", [32, 32, 3])] {
+        let normalization = Normalization::Affine { scale: vec![0.02; image[2]], shift: vec![-1.5; image[2]] };
+        let (network, mut variables) = network_of(&format!("preset: {preset}"), image, normalization);
+        for fold_batch_norm in [true, false] {
+            let options = OnnxSection { fold_batch_norm, ..options() };
+            let onnx = document(&network, &variables, &options, &about(&classes())).unwrap();
+            let proof = proof(&network, &mut variables, &options, &onnx);
+            assert!(proof.passed, "{preset}: {proof:?}");
+        }
+    }
+}
+
+/// What the Python package `onnx`, which `./bootstrap.sh --tests` fetches, says of files.
+fn python(script: &str, files: &[PathBuf]) -> String {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python");
-    let script = "import sys, onnx\nfor path in sys.argv[1:]:\n    onnx.checker.check_model(path, full_check=True)\n";
     let mut python = std::process::Command::new("python3");
     let output = python.env("PYTHONPATH", packages).args(["-c", script]).args(files).output().expect("python3 runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn full_check(files: &[PathBuf]) {
+    let checked = "import sys, onnx
+for path in sys.argv[1:]:
+    onnx.checker.check_model(path, full_check=True)
+    print(path)";
+    assert_eq!(python(checked, files).lines().count(), files.len());
+}
+
+#[test]
+fn others_read_what_a_file_says_of_itself() {
+    let (network, variables) = network(LAYERS, affine());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.onnx");
+    let classes = classes();
+    let fingerprints = [("data".to_string(), "f00d".to_string())];
+    let about = About { fingerprints: &fingerprints, preprocess: "- grayscale\n", ..about(&classes) };
+    std::fs::write(&file, document(&network, &variables, &options(), &about).unwrap()).unwrap();
+    let said = python(
+        "import sys, onnx, json
+model = onnx.load(sys.argv[1])
+for value in list(model.graph.input) + list(model.graph.output):
+    print(value.name, [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim])
+print([node.name for node in model.graph.node][:4])
+words = {entry.key: entry.value for entry in model.metadata_props}
+for key in ['experiment', 'run', 'dataset', 'classes', 'preprocess', 'normalization', 'fingerprint/data']:
+    print(key, repr(words[key]))",
+        &[file],
+    );
+    let expected = r#"image ['batch', 3, 9, 7]
+scores ['batch', 4]
+['conv2d/Conv', 'activation/Relu', 'left/Conv', 'left/Div']
+experiment 'test'
+run '20260101T000000Z-1-abc'
+dataset 'made'
+classes '["ant","bee","cat","dog"]'
+preprocess '- grayscale\n'
+normalization '{"affine":{"scale":[0.02,0.017,0.015],"shift":[-2.0,-1.9,0.5]}}'
+fingerprint/data 'f00d'
+"#;
+    assert_eq!(said, expected);
 }
 
 #[test]
@@ -162,9 +223,9 @@ fn a_file_is_read_back_with_all_that_it_says_of_itself() {
     let file = folder.path().join("model.onnx");
     std::fs::write(&file, &onnx).unwrap();
     let mut read = OnnxModel::open(&library(), &file, 1).unwrap();
-    assert_eq!((read.classes(), read.input(), read.preprocess()), (&classes()[..], [9, 7, 3], "[]"));
+    assert_eq!((read.classes(), read.input(), read.preprocess()), (&classes()[..], IMAGE, "[]"));
     assert_eq!(read.run(), "20260101T000000Z-1-abc");
-    let probabilities = read.probabilities(2, &pixels(0..2)).unwrap();
+    let probabilities = read.probabilities(2, &pixels(IMAGE, 0..2)).unwrap();
     assert!((probabilities.iter().sum::<f32>() - 2.0).abs() < 1e-5);
 }
 
@@ -208,7 +269,9 @@ fn what_is_not_a_number_fails_the_proof_and_can_be_kept() {
     assert!(!proof.passed && proof.max_error.is_infinite(), "{proof:?}");
     assert_eq!(proof.first_different_node.as_deref(), Some("left/Conv"));
     let json = serde_json::to_string(&proof).unwrap();
-    assert_eq!(serde_json::from_str::<Proof>(&json).unwrap(), proof, "{json}");
+    let kept: Proof = serde_json::from_str(&json).unwrap();
+    assert_eq!((kept.max_error, kept.mean_error), (proof.max_error, proof.mean_error), "{json}");
+    assert_eq!((proof.disagreements, proof.accuracy_onnx), (N, 0.0), "no decision is right by chance");
 }
 
 #[test]
