@@ -25,10 +25,21 @@ pub struct NotFinite {
     pub epoch: u64,
     /// What was found.
     pub what: What,
-    /// The layer, or `loss`, `optimizer`; none where it cannot be found again.
+    /// The layer, or `loss`, `gradient_norm`; of a parameter its own path; none where it cannot be found again.
     pub path: Option<String>,
-    /// Whether it is a gradient, not an output.
-    pub backward: bool,
+    /// What went bad there.
+    pub value: Value,
+}
+
+/// What can go bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// What a layer gives.
+    Output,
+    /// The gradient of a layer's output or parameter.
+    Gradient,
+    /// An array after the step.
+    Parameter,
 }
 
 impl std::fmt::Display for NotFinite {
@@ -37,10 +48,12 @@ impl std::fmt::Display for NotFinite {
             What::Nan => "not a number",
             What::Infinite => "infinite",
         };
-        let value = if self.backward { "gradient" } else { "output" };
-        match &self.path {
-            Some(path) => write!(f, "step {} (epoch {}): the {value} of `{path}` is {what}", self.step, self.epoch)?,
-            None => write!(f, "step {} (epoch {}): the loss is {what}", self.step, self.epoch)?,
+        write!(f, "step {} (epoch {}): ", self.step, self.epoch)?;
+        match (&self.path, self.value) {
+            (Some(path), Value::Output) => write!(f, "the output of `{path}` is {what}")?,
+            (Some(path), Value::Gradient) => write!(f, "the gradient of `{path}` is {what}")?,
+            (Some(path), Value::Parameter) => write!(f, "`{path}` has a value that is {what}")?,
+            (None, _) => write!(f, "the loss or its gradient is not a finite number")?,
         }
         write!(f, "; the last good checkpoint is kept; try a smaller learning_rate, or clip_norm: 1.0")
     }

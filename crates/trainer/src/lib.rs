@@ -21,7 +21,7 @@ mod training;
 pub mod update;
 
 pub use check::{Direction, Facts, Monitor, Training, Validation, check};
-pub use error::{Error, NotFinite};
+pub use error::{Error, NotFinite, Value};
 pub use evaluation::{LOSSES as SAMPLE_LOSSES, evaluation_graph, load};
 pub use losses::LOSSES;
 pub use optimizers::OPTIMIZERS;

@@ -44,14 +44,18 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Takes in an epoch's value; whether `patience` epochs in a row have now brought no better one.
-    pub fn is_over(&mut self, monitor: &Monitor, value: f64, min_delta: f64, patience: usize) -> bool {
+    /// Takes in an epoch's value.
+    pub fn take_in(&mut self, monitor: &Monitor, value: f64, min_delta: f64) {
         if self.best.is_none_or(|best| monitor.is_better(value, best, min_delta)) {
             self.best = finite(value);
             self.stale = 0;
-            return false;
+        } else {
+            self.stale += 1;
         }
-        self.stale += 1;
+    }
+
+    /// Whether `patience` epochs in a row have brought no better value.
+    pub fn is_over(&self, patience: usize) -> bool {
         self.stale >= patience as u64
     }
 }

@@ -9,7 +9,7 @@ use model::Network;
 use record::{Epoch, History, RunDirectory, checkpoint, files};
 
 use crate::check::{Direction, Monitor, Training};
-use crate::error::{Error, NotFinite};
+use crate::error::{Error, NotFinite, Value};
 use crate::optimizers::Optimizer;
 use crate::schedules::Position;
 use crate::source::{Batch, Observer, Source};
@@ -90,12 +90,18 @@ impl<'a> Trainer<'a> {
         Ok(trainer)
     }
 
-    /// The training that the run's last checkpoint was written by, at the step after it.
+    /// The training that the run's last checkpoint was written by, at the step after it; from its beginning where it
+    /// was killed before the first checkpoint.
     ///
     /// # Errors
-    /// If there is no such checkpoint, or if it belongs to another network.
+    /// If the checkpoint is lost or damaged, or if it belongs to another network.
     pub fn resume(setup: Setup<'a>) -> Result<Trainer<'a>, Error> {
-        let last = checkpoint::load::<State>(&setup.directory.file(files::LAST))?;
+        let [last, history] = [files::LAST, files::HISTORY].map(|name| setup.directory.file(name));
+        // The first line of the history is written just before the first checkpoint.
+        if !last.exists() && (!history.exists() || record::history::read(&history)?.len() <= 1) {
+            return Trainer::new(setup);
+        }
+        let last = checkpoint::load::<State>(&last)?;
         let mut trainer = Trainer::at(setup, last.state.clone())?;
         for (path, dims) in trainer.setup.arrays() {
             trainer.variables.set(&path, last.tensor(&path, &dims)?);
@@ -142,14 +148,17 @@ impl<'a> Trainer<'a> {
         measure: &mut Measure<'_>,
     ) -> Result<Ended, Error> {
         let mut history = self.setup.directory.history(self.state.epoch as usize)?;
-        let mut early = false;
-        while !early && self.state.step < self.setup.total_steps() {
+        let mut early = self.setup.stops_early(&self.state);
+        // A training that was stopped between the last step and the end of its epoch still owes that end.
+        while !early && (self.state.batch > 0 || !self.setup.all_steps_are_done(&self.state)) {
             let begun = Instant::now();
             let samples = self.setup.samples_per_epoch();
             observer.begin_epoch(self.state.epoch, self.state.sums.samples as usize, samples);
             let training_before = self.clock.training;
             let images_before = self.clock.images;
-            if self.steps(source, observer)? == Stretch::Interrupted {
+            let stretch = self.steps(source, observer)?;
+            self.hold_finite()?;
+            if stretch == Stretch::Interrupted {
                 return self.interrupted();
             }
             let training_time = self.clock.training - training_before;
@@ -167,6 +176,9 @@ impl<'a> Trainer<'a> {
         let (epoch, first) = (self.state.epoch, self.state.batch as usize);
         let mut outcome = Ok(Stretch::Whole);
         let mut meter = Meter::default();
+        if self.setup.steps_are_done(&self.state) {
+            return outcome;
+        }
         let read = source.epoch(epoch, first, &mut |batch| {
             outcome = self.step(&batch, observer, &mut meter);
             let done = self.setup.steps_are_done(&self.state);
@@ -209,9 +221,23 @@ impl<'a> Trainer<'a> {
 
     fn save_inside_the_epoch(&mut self) -> Result<(), Error> {
         match self.setup.training.train.checkpoint.every_steps {
-            Some(every) if self.state.batch.is_multiple_of(every) => self.save(),
+            Some(every) if self.state.batch.is_multiple_of(every) => {
+                self.hold_finite()?;
+                self.save()
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Arrays that are not finite never reach a checkpoint.
+    fn hold_finite(&self) -> Result<(), Error> {
+        let bad = |values: &[f32]| values.iter().copied().find(|x| !x.is_finite());
+        let Some((path, value)) = self.variables.iter().find_map(|(path, _, values)| Some((path, bad(values)?))) else {
+            return Ok(());
+        };
+        let what = if value.is_nan() { What::Nan } else { What::Infinite };
+        let (step, epoch) = (self.state.step, self.state.epoch + 1);
+        Err(Error::NotFinite(NotFinite { step, epoch, what, path: Some(path.to_string()), value: Value::Parameter }))
     }
 
     /// Where an epoch is one step, takes it.
@@ -255,15 +281,15 @@ impl<'a> Trainer<'a> {
             self.state.best_epoch = Some(self.state.epoch);
         }
         let plateau = training.updates[0].optimizer.schedule.plateau();
-        if let (Some(monitor), Some(settings)) = (&training.plateau, plateau)
-            && self.state.plateau.is_over(monitor, value(monitor), 0.0, settings.patience)
-        {
-            self.state.plateaus += 1;
-            self.state.plateau.stale = 0;
+        if let (Some(monitor), Some(settings)) = (&training.plateau, plateau) {
+            self.state.plateau.take_in(monitor, value(monitor), 0.0);
+            if self.state.plateau.is_over(settings.patience) {
+                self.state.plateaus += 1;
+                self.state.plateau.stale = 0;
+            }
         }
-        let mut early = false;
         if let (Some(monitor), Some(settings)) = (&training.stopping, &training.train.early_stopping) {
-            early = self.state.stopping.is_over(monitor, value(monitor), settings.min_delta, settings.patience);
+            self.state.stopping.take_in(monitor, value(monitor), settings.min_delta);
         }
         // The history first: a checkpoint never knows of an epoch that the history does not.
         history.append(&epoch)?;
@@ -272,7 +298,7 @@ impl<'a> Trainer<'a> {
         }
         self.save()?;
         observer.end_epoch(&epoch, &best_names);
-        Ok(early)
+        Ok(self.setup.stops_early(&self.state))
     }
 
     fn mark_best(&mut self, epoch: &Epoch) -> Vec<String> {
@@ -333,8 +359,11 @@ impl<'a> Trainer<'a> {
         let (step, epoch) = (at.step, at.epoch + 1);
         let bad = self.program.first_bad(&self.variables, batch, &at);
         match bad {
-            Some(bad) => NotFinite { step, epoch, what: bad.what, path: Some(bad.path), backward: bad.backward },
-            None => NotFinite { step, epoch, what: What::Nan, path: None, backward: false },
+            Some(bad) => {
+                let value = if bad.backward { Value::Gradient } else { Value::Output };
+                NotFinite { step, epoch, what: bad.what, path: Some(bad.path), value }
+            }
+            None => NotFinite { step, epoch, what: What::Nan, path: None, value: Value::Output },
         }
     }
 }
@@ -347,10 +376,14 @@ impl Clock {
             return Ok(Clock::default());
         }
         let samples = setup.samples_per_epoch() as f64;
-        let add = |clock: Clock, epoch: &Epoch| Clock {
-            earlier: clock.earlier + epoch.seconds,
-            training: clock.training + samples / epoch.images_per_second,
-            images: clock.images + samples,
+        let add = |clock: Clock, epoch: &Epoch| {
+            let earlier = clock.earlier + epoch.seconds;
+            // An epoch whose end alone was left to do has no rate.
+            let (training, images) = match epoch.images_per_second {
+                rate if rate > 0.0 => (samples / rate, samples),
+                _ => (0.0, 0.0),
+            };
+            Clock { earlier, training: clock.training + training, images: clock.images + images }
         };
         let epochs = record::history::read(&path)?;
         Ok(epochs.iter().take(state.epoch as usize).fold(Clock::default(), add))
@@ -418,9 +451,18 @@ impl Setup<'_> {
         train.steps.unwrap_or_else(|| train.epochs.unwrap_or(1) * self.steps_per_epoch())
     }
 
+    fn all_steps_are_done(&self, state: &State) -> bool {
+        state.step >= self.total_steps()
+    }
+
     /// Whether the last step has been taken, inside an epoch.
     fn steps_are_done(&self, state: &State) -> bool {
-        !is_whole_part(&self.training.updates[0].optimizer) && state.step >= self.total_steps()
+        !is_whole_part(&self.training.updates[0].optimizer) && self.all_steps_are_done(state)
+    }
+
+    /// Whether early stopping has ended the training.
+    fn stops_early(&self, state: &State) -> bool {
+        self.training.train.early_stopping.as_ref().is_some_and(|settings| state.stopping.is_over(settings.patience))
     }
 
     /// The next step.

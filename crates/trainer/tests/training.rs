@@ -159,7 +159,10 @@ fn train(
         directions: &directions,
         stop: if stop_after.is_some() { &STOPS } else { &NEVER },
     };
-    let mut trainer = if resume { Trainer::resume(setup) } else { Trainer::new(setup) }.unwrap();
+    let mut trainer = match if resume { Trainer::resume(setup) } else { Trainer::new(setup) } {
+        Ok(trainer) => trainer,
+        Err(error) => return (Err(error), Seen::default(), Vec::new()),
+    };
     let mut epoch = trainer.epochs_done();
     let mut measure = |_: &mut Variables| -> Result<Vec<(String, f64)>, String> {
         epoch += 1;
@@ -197,34 +200,65 @@ fn every_optimizer_learns() {
     }
 }
 
+/// The lines of a history without times.
+fn history(directory: &RunDirectory) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(directory.file(files::HISTORY)).unwrap();
+    let line = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for time in ["seconds", "images_per_second"] {
+            line.as_object_mut().unwrap().remove(time).unwrap();
+        }
+        line
+    };
+    text.lines().map(line).collect()
+}
+
 #[test]
 fn a_training_that_was_stopped_ends_as_one_that_was_not() {
-    for (optimizer, stop_after) in [
-        ("{type: adam, learning_rate: 0.02, schedule: {type: linear}}", 8),
-        ("{type: sgd, learning_rate: 0.1, momentum: 0.9}", 12),
-        ("{type: gradient_descent, learning_rate: 0.5}", 9),
-        ("{type: extragradient, learning_rate: 0.05, base: adam}", 6),
+    let adam = "{type: adam, learning_rate: 0.02, schedule: {type: linear}}";
+    let epochs = "{epochs: 4, batch_size: 16}";
+    for (optimizer, length, stop_after) in [
+        (adam, epochs, 8),
+        (adam, epochs, 12),
+        (adam, epochs, 24),
+        (adam, "{steps: 9, batch_size: 16}", 9),
+        ("{type: sgd, learning_rate: 0.1, momentum: 0.9}", "{epochs: 4, batch_size: 16, last_batch: drop}", 11),
+        ("{type: gradient_descent, learning_rate: 0.5}", epochs, 9),
+        ("{type: gradient_descent, learning_rate: 0.5}", epochs, 24),
+        ("{type: extragradient, learning_rate: 0.05, base: adam}", epochs, 6),
     ] {
-        let case = case(optimizer, "{epochs: 4, batch_size: 16}");
-        let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (_, seen, arrays) = train(&case, &directory(&whole), false, None);
-        let stopped = directory(&parts);
-        let (ended, before, _) = train(&case, &stopped, false, Some(stop_after));
-        assert!(ended.unwrap().interrupted);
-        let (ended, after, resumed) = train(&case, &stopped, true, None);
-        assert_eq!(ended.unwrap().epochs, 4);
-        assert_eq!(resumed, arrays, "{optimizer}");
-        let history = record::history::read(&stopped.file(files::HISTORY)).unwrap();
-        assert_eq!(before.epochs.len() + after.epochs.len(), 4);
-        for (resumed, whole) in history.iter().zip(&seen.epochs) {
-            // Reading a line rounds in the last place.
-            let close = |a: f64, b: f64| (a - b).abs() <= 1e-15 * b.abs();
-            assert!(close(resumed.learning_rate, whole.learning_rate));
-            for (name, value) in &whole.metrics {
-                assert!(close(resumed.metrics[name], *value), "{optimizer}: {name}");
-            }
+        let case = case(optimizer, length);
+        let folder = tempfile::tempdir().unwrap();
+        let [whole, stopped] = [0, 1].map(|_| directory(&folder));
+        let (ended, _, arrays) = train(&case, &whole, false, None);
+        let (interrupted, ..) = train(&case, &stopped, false, Some(stop_after));
+        assert!(interrupted.unwrap().interrupted);
+        let (resumed, _, resumed_arrays) = train(&case, &stopped, true, None);
+        assert_eq!(resumed.unwrap().epochs, ended.unwrap().epochs);
+        assert_eq!(resumed_arrays, arrays, "{optimizer} after {stop_after}");
+        assert_eq!(history(&stopped), history(&whole), "{optimizer} after {stop_after}");
+        for file in [files::LAST, files::BEST] {
+            let [a, b] = [&stopped, &whole].map(|directory| std::fs::read(directory.file(file)).unwrap());
+            assert!(a == b, "{optimizer} after {stop_after}: {file} differs");
         }
     }
+}
+
+#[test]
+fn a_training_resumes_from_its_beginning_and_from_its_end() {
+    let case = case("{type: adam, learning_rate: 0.02}", "{epochs: 9, batch_size: 16, early_stopping: {patience: 2}}");
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, killed] = [0, 1].map(|_| directory(&folder));
+    let (ended, _, arrays) = train(&case, &whole, false, None);
+    assert_eq!(ended.unwrap().epochs, 5);
+    let (_, _, from_nothing) = train(&case, &killed, true, None);
+    assert_eq!(from_nothing, arrays);
+    let (again, seen, after_the_end) = train(&case, &killed, true, None);
+    let again = again.unwrap();
+    assert_eq!((again.epochs, again.early, seen.epochs.len()), (5, true, 0));
+    assert_eq!(after_the_end, arrays);
+    std::fs::remove_file(killed.file(files::LAST)).unwrap();
+    assert!(train(&case, &killed, true, None).0.is_err(), "a lost checkpoint is not passed over");
 }
 
 #[test]
@@ -264,4 +298,17 @@ fn numbers_that_go_bad_stop_the_training_and_name_the_layer() {
     assert!(bad.step > 1 && bad.step < 8 && bad.path.is_some(), "{bad}");
     let last = trainer::load(&case.network, &directory.file(files::LAST)).unwrap();
     assert!(last.iter().all(|(_, _, values)| values.iter().all(|x| x.is_finite())), "the last good checkpoint is kept");
+}
+
+#[test]
+fn arrays_that_go_bad_reach_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = directory(&folder);
+    // Its first step is too long for f32, its loss is not.
+    let case = case("{type: sgd, learning_rate: 1.0e39}", "{epochs: 3, batch_size: 90}");
+    let (ended, _, _) = train(&case, &directory, false, None);
+    let Err(Error::NotFinite(bad)) = ended else { panic!("{ended:?}") };
+    assert_eq!((bad.step, bad.value), (1, trainer::Value::Parameter));
+    assert_eq!(bad.path.as_deref(), Some("conv2d/kernel"));
+    assert!(!directory.file(files::LAST).exists());
 }
