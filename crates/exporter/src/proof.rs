@@ -92,7 +92,15 @@ pub fn prove(
         ProofSamples::All => predictions.len(),
         ProofSamples::Count(count) => count.min(predictions.len()),
     };
-    let mut onnx = OnnxModel::of_bytes(prove.library, prove.onnx, prove.threads)?;
+    let unproven = |e: Error| Error::new(format!("the exported file cannot be proven: {e}"));
+    let mut onnx = OnnxModel::of_bytes(prove.library, prove.onnx, prove.threads).map_err(unproven)?;
+    let (theirs, ours) = ((onnx.input(), onnx.classes().len()), (prove.network.input, predictions.n_classes));
+    if theirs != ours {
+        let said = |([height, width, channels], n_classes): ([usize; 3], usize)| {
+            format!("images {height} x {width} x {channels} to {n_classes} classes")
+        };
+        return Err(unproven(Error::new(format!("it takes {}, the network {}", said(theirs), said(ours)))));
+    }
     let mut sizes = section.batch_sizes.clone();
     sizes.sort_unstable();
     sizes.dedup();
@@ -152,10 +160,6 @@ fn compare(
         // What is left over for the last batch would stand for another batch size.
         if range.len() == size || start == 0 {
             times.push(time.as_secs_f64() / range.len() as f64);
-        }
-        if probabilities.len() != range.len() * predictions.n_classes {
-            let n_classes = onnx.classes().len();
-            return Err(Error::new(format!("it scores {n_classes} classes, the network {}", predictions.n_classes)));
         }
         for (place, theirs) in range.zip(probabilities.chunks_exact(predictions.n_classes)) {
             found.add(place, predictions.row(place), theirs);

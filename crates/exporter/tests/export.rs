@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use engine::{Feed, Input, Predictions, Program, Settings, Threads, Variables};
-use exporter::{About, Layout, OnnxModel, OnnxSection, Proof, ProofSamples, ProofSection, Prove, document, prove};
+use exporter::{
+    About, Error, Layout, OnnxModel, OnnxSection, Proof, ProofSamples, ProofSection, Prove, document, prove,
+};
 use kernels::Isa;
 use model::{Network, Normalization};
 use spec::{Faults, Sources};
@@ -114,11 +116,21 @@ fn proof_of(
     onnx: &[u8],
     predictions: &Predictions,
 ) -> Proof {
+    try_proof(network, variables, options, onnx, predictions).unwrap()
+}
+
+fn try_proof(
+    network: &Network,
+    variables: &Variables,
+    options: &OnnxSection,
+    onnx: &[u8],
+    predictions: &Predictions,
+) -> Result<Proof, Error> {
     let section =
         ProofSection { samples: ProofSamples::All, batch_sizes: vec![1, 7, 32], tolerance: 1e-5, disagreements: 0 };
     let what =
         Prove { library: &library(), onnx, network, variables, options, section: &section, predictions, threads: 1 };
-    prove(&what, &mut |range| Ok(pixels(network.input, range))).unwrap()
+    prove(&what, &mut |range| Ok(pixels(network.input, range)))
 }
 
 #[test]
@@ -293,6 +305,17 @@ fn a_file_of_other_options_than_said_is_judged_all_the_same() {
     assert!(proof(&network, &mut variables, &options(), &onnx).passed);
     let onnx = changed(&network, &variables, &other, "left/kernel", 3.0);
     assert!(!proof(&network, &mut variables, &options(), &onnx).passed);
+}
+
+#[test]
+fn a_file_of_another_network_is_one_clear_line() {
+    let (small, mut variables) = network(LAYERS, affine());
+    let (other, others) = network_of("layers: [flatten, dense: 4]", [9, 6, 3], affine());
+    let onnx = document(&other, &others, &options(), &about(&classes())).unwrap();
+    let predictions = predictions(&small, &mut variables);
+    let error = try_proof(&small, &variables, &options(), &onnx, &predictions).unwrap_err().to_string();
+    let said = "it takes images 9 x 6 x 3 to 4 classes, the network images 9 x 7 x 3 to 4 classes";
+    assert_eq!(error, format!("the exported file cannot be proven: {said}"));
 }
 
 #[test]

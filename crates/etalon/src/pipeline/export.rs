@@ -87,9 +87,12 @@ pub fn said_of(proof: &Proof) -> Result<String, Failure> {
     if proof.passed {
         return Ok(line);
     }
-    let node = proof.first_different_node.as_ref().map(|node| format!("; the first node that differs is `{node}`"));
+    let node = match &proof.first_different_node {
+        Some(node) => format!("the first node that differs is `{node}`"),
+        None => "no node differs from its definition".to_string(),
+    };
     let allowed = format!("allowed are {} other decisions and {:.1e}", proof.allowed_disagreements, proof.tolerance);
-    Err(Failure::Proof(format!("{line}; {allowed}{}", node.unwrap_or_default())))
+    Err(Failure::Proof(format!("{line}; {allowed}; {node}")))
 }
 
 /// Whether a path names an ONNX file.
