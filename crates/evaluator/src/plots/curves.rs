@@ -6,6 +6,9 @@ use record::Epoch;
 use super::PlotError;
 use super::canvas::{Area, BLUE, Drawn, GRID, INK, ORANGE, png, text};
 
+/// Labels on an axis of values.
+const VALUES: usize = 8;
+
 /// Two panels; the second is left out where nothing but the loss was measured.
 pub fn curves(history: &[Epoch]) -> Result<Vec<u8>, PlotError> {
     let metric = second_metric(history);
@@ -41,12 +44,16 @@ fn panel(area: &Area<'_>, history: &[Epoch], metric: &str) -> Drawn {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
     let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
     let margin = ((high - low) * 0.06).max(1e-3);
+    // Labels are at least this far apart, by 1, 2 or 5 of a power of ten.
+    let apart = (high - low + 2.0 * margin) / VALUES as f64;
+    let decimals = (-apart.log10().floor()).clamp(0.0, 6.0) as usize;
     let last = history.len().max(2) as f64;
     let mut chart = ChartBuilder::on(area)
         .caption(metric, text(20))
         .margin(14)
-        .x_label_area_size(44)
-        .y_label_area_size(62)
+        .margin_right(26)
+        .x_label_area_size(46)
+        .y_label_area_size(70)
         .build_cartesian_2d(1.0..last, low - margin..high + margin)?;
     chart
         .configure_mesh()
@@ -55,11 +62,11 @@ fn panel(area: &Area<'_>, history: &[Epoch], metric: &str) -> Drawn {
         .axis_style(INK)
         .x_desc("epoch")
         .x_labels(history.len().clamp(2, 10))
-        .y_labels(6)
+        .y_labels(VALUES)
         .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|y| format!("{y:.3}"))
-        .label_style(text(14))
-        .axis_desc_style(text(15))
+        .y_label_formatter(&|y| format!("{y:.decimals$}"))
+        .label_style(text(15))
+        .axis_desc_style(text(16))
         .draw()?;
     for (part, colour, points) in lines {
         let dots = points.iter().map(|&p| Circle::new(p, 3, colour.filled())).collect::<Vec<_>>();
@@ -75,7 +82,7 @@ fn panel(area: &Area<'_>, history: &[Epoch], metric: &str) -> Drawn {
         .position(corner)
         .background_style(WHITE.mix(0.85))
         .border_style(GRID)
-        .label_font(text(14))
+        .label_font(text(15))
         .draw()?;
     Ok(())
 }

@@ -4,14 +4,17 @@ use engine::Predictions;
 use plotters::prelude::*;
 
 use super::PlotError;
-use super::canvas::{Area, Drawn, GRID, png, text};
+use super::canvas::{Area, Drawn, GRID, RED, png, text};
+use crate::judged::Judged;
 
 /// Images side by side.
 const COLUMNS: usize = 5;
 /// Width of an image and its surroundings on the sheet.
 const CELL: i32 = 170;
 /// Space for two lines of text.
-const CAPTION: i32 = 46;
+const CAPTION: i32 = 50;
+/// Longest name of a class that is shown whole.
+const LONGEST: usize = 14;
 /// Side of the square that an image is fitted into.
 const SIDE: i32 = 150;
 
@@ -38,18 +41,16 @@ pub struct Pixels {
 
 /// The `count` wrong decisions with the highest confidence, the surest first; of equal ones the earlier.
 pub fn most_confident(predictions: &Predictions, count: usize) -> Vec<Mistake> {
-    let mut mistakes: Vec<Mistake> = (0..predictions.len()).filter_map(|place| mistake(predictions, place)).collect();
+    let judged = Judged::new(predictions);
+    let mut mistakes: Vec<Mistake> = (0..judged.len()).filter_map(|place| mistake(&judged, place)).collect();
     mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.place.cmp(&b.place)));
     mistakes.truncate(count);
     mistakes
 }
 
-fn mistake(predictions: &Predictions, place: usize) -> Option<Mistake> {
-    let row = predictions.row(place);
-    let (prediction, confidence) =
-        row.iter().enumerate().fold((0, f32::MIN), |best, (class, &p)| if p > best.1 { (class, p) } else { best });
-    let (label, prediction) = (predictions.labels[place], prediction as u32);
-    let sample = predictions.samples[place];
+fn mistake(judged: &Judged<'_>, place: usize) -> Option<Mistake> {
+    let (label, prediction) = (judged.label(place), judged.decisions[place]);
+    let (sample, confidence) = (judged.predictions.samples[place], judged.confidence(place));
     (label != prediction).then_some(Mistake { place, sample, label, prediction, confidence })
 }
 
@@ -59,23 +60,25 @@ pub fn mistakes(
     classes: &[String],
     image: &mut dyn FnMut(&Mistake) -> Option<Pixels>,
 ) -> Result<Vec<u8>, PlotError> {
-    let rows = mistakes.len().div_ceil(COLUMNS).max(1) as i32;
-    let (width, height) = (COLUMNS as i32 * CELL + 20, 50 + rows * (CELL + CAPTION));
+    let rows = mistakes.len().div_ceil(COLUMNS) as i32;
+    let (width, height) = (COLUMNS as i32 * CELL + 20, 60 + rows * (CELL + CAPTION));
     png(width as u32, height as u32, |area| {
-        let title = if mistakes.is_empty() { "no mistakes" } else { "the most confident mistakes" };
-        area.draw(&Text::new(title, (20, 14), text(20)))?;
+        let title = match mistakes.is_empty() {
+            true => "no mistakes",
+            false => "the most confident mistakes: the label, and below it what was decided and how surely",
+        };
+        area.draw(&Text::new(title, (20, 14), text(19)))?;
         for (index, mistake) in mistakes.iter().enumerate() {
             let x = 10 + (index % COLUMNS) as i32 * CELL + (CELL - SIDE) / 2;
             let y = 50 + (index / COLUMNS) as i32 * (CELL + CAPTION);
             if let Some(pixels) = image(mistake) {
                 draw_image(area, &pixels, x, y)?;
             }
-            let name = |class: u32| {
-                classes.get(class as usize).map_or("?", String::as_str).chars().take(18).collect::<String>()
-            };
-            area.draw(&Text::new(format!("is {}", name(mistake.label)), (x, y + SIDE + 7), text(14)))?;
-            let taken = format!("{} {:.1} %", name(mistake.prediction), mistake.confidence * 100.0);
-            area.draw(&Text::new(taken, (x, y + SIDE + 25), text(14)))?;
+            let name = |class: u32| classes.get(class as usize).map_or("?", String::as_str);
+            let short = |class: u32| name(class).chars().take(LONGEST).collect::<String>();
+            area.draw(&Text::new(short(mistake.label), (x, y + SIDE + 6), text(16)))?;
+            let taken = format!("{}, {:.1} %", short(mistake.prediction), mistake.confidence * 100.0);
+            area.draw(&Text::new(taken, (x, y + SIDE + 25), text(16).color(&RED)))?;
         }
         Ok(())
     })

@@ -5,6 +5,7 @@
 mod canvas;
 mod confusion;
 mod curves;
+mod fine;
 mod mistakes;
 mod reliability;
 
