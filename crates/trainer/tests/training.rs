@@ -1,5 +1,8 @@
 //! Whole trainings on a small problem: they learn, stop, resume to the bit, keep the best, and name what goes bad.
 
+#[path = "support/run.rs"]
+mod run;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +10,8 @@ use engine::{Settings, Threads, Variables};
 use kernels::Isa;
 use kernels::random::Stream;
 use model::Network;
-use record::{DatasetRecord, Epoch, Fingerprints, ProofRecord, RunDirectory, RunFile, Start, Status, files};
+use record::{Epoch, RunDirectory, files};
+use run::directory;
 use spec::{Faults, Node, Sources};
 use trainer::{Batch, Direction, Ended, Error, Facts, Observer, Setup, Source, Trainer, Training, Validation};
 
@@ -96,41 +100,6 @@ fn case(optimizer: &str, train: &str) -> Case {
     let training = trainer::check(&loss, &optimizer, &train, &facts, &mut faults);
     assert!(faults.is_empty(), "{}", faults.render(&sources, false));
     Case { network: network.unwrap(), training: training.unwrap() }
-}
-
-fn run_file() -> RunFile {
-    RunFile {
-        status: Status::Running,
-        failure: None,
-        name: "stripes".into(),
-        seed: 3,
-        id: String::new(),
-        started: "2026-03-01T09:05:07Z".into(),
-        finished: None,
-        seconds: 0.0,
-        images_per_second: None,
-        dataset: DatasetRecord {
-            name: "stripes".into(),
-            published: true,
-            instead_of: None,
-            fingerprint: "f00d".into(),
-            layout: "memory".into(),
-        },
-        fingerprints: Fingerprints::default(),
-        versions: Default::default(),
-        instruction_set: "portable".into(),
-        threads: 1,
-        parameters: 0,
-        epochs: 0,
-        best_epoch: None,
-        metrics: Default::default(),
-        proof: ProofRecord::SKIPPED,
-    }
-}
-
-fn directory(folder: &tempfile::TempDir) -> RunDirectory {
-    RunDirectory::create(folder.path(), &Start { experiment: b"", resolved: "name: stripes\n", run: &run_file() })
-        .unwrap()
 }
 
 /// All that stays from step to step, by path.
