@@ -3,9 +3,10 @@
 mod support;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Place, bytes};
+use support::{Place, Said, bytes};
 
 /// A small experiment on the embedded digits: two epochs, augmentation and dropout, so that every source of randomness
 /// and every kind of state takes part.
@@ -18,6 +19,7 @@ data:
   validation: {split: all, fraction: 0.2}
   test: {split: all, fraction: 0.2}
   augment: [{random_crop: {padding: 1}}, {random_rotation: 10}]
+  normalize: dataset
 model:
   layers:
     - conv2d: {filters: 8, kernel_size: 3, padding: same}
@@ -136,6 +138,23 @@ fn wait_for_checkpoint(runs: &Path) -> std::path::PathBuf {
     panic!("no checkpoint within a minute");
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_the_work_and_says_how_to_go_on() {
+    let place = Place::new();
+    let mut command = place.etalon(&["run", &small(&place), "train.epochs=200"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
+    let run = wait_for_checkpoint(&place.runs());
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let said = Said::of(child.wait_with_output().unwrap()).expect(130);
+    let path = run.to_str().unwrap();
+    assert!(said.err.contains(&format!("etalon run --resume {path}")), "{}", said.err);
+    let file: serde_json::Value = serde_json::from_slice(&bytes(&run.join("run.json"))).unwrap();
+    assert_eq!(file["status"], "interrupted");
+    let resumed = place.call(&["run", "--resume", path, "--format", "json"]).expect(0);
+    assert_eq!((resumed.run(), &resumed.json()["status"]), (run, &"done".into()));
+}
+
 #[test]
 fn what_cannot_be_done_is_one_clear_line() {
     let place = Place::new();
@@ -152,6 +171,11 @@ fn what_cannot_be_done_is_one_clear_line() {
         assert!(lines[0].contains(expected), "{arguments:?}: {}", lines[0]);
         assert!(said.out.is_empty(), "{arguments:?}: {}", said.out);
     }
+    // A file stands where runs should lie.
+    std::fs::write(place.runs(), "").unwrap();
+    let said = place.call(&["run", &small(&place)]).expect(2);
+    let last = said.err.lines().last().unwrap();
+    assert!(last.starts_with("error: ") && last.contains(place.runs().to_str().unwrap()), "{}", said.err);
 }
 
 #[test]

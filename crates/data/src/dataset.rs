@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
+use record::Normalization;
 
 use crate::duplicates::{self, Duplicate};
 use crate::error::Problem;
-use crate::normalize::{Normalization, Normalize};
+use crate::normalize::{Normalize, of_statistics};
 use crate::parts::divide;
 use crate::statistics::statistics;
 use crate::steps::{Key, Mode, Scratch, Steps};
@@ -196,7 +197,7 @@ impl Dataset {
                     "{name} cannot be normalized: channel {channel} is the same in all images of train"
                 ));
             }
-            Ok(Normalization::of_statistics(&mean, &std))
+            Ok(of_statistics(&mean, &std))
         });
         measured.clone().map_err(Error::plain)
     }

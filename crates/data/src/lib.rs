@@ -43,7 +43,7 @@ pub use duplicates::Duplicate;
 pub use error::{Error, Problem};
 pub use formats::{FORMATS, Format};
 pub use loader::{Batches, Loader, LoaderSettings};
-pub use normalize::{NORMALIZATIONS, Normalization, Normalize};
+pub use normalize::{NORMALIZATIONS, Normalize};
 pub use parts::{Part, PartName};
 pub use places::{Places, Progress};
 pub use preview::preview;

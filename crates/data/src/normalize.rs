@@ -1,5 +1,6 @@
 //! How 8-bit values become the numbers that a network sees. It belongs to the model: the data only says which it is.
 
+use record::Normalization;
 use spec::{Chosen, Fault, Faults, Field, Kind, KindTable, Node, Word};
 
 spec::section! {
@@ -63,20 +64,6 @@ pub enum Normalize {
     None,
 }
 
-/// What is done to an image of 8-bit values x, channel by channel.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Normalization {
-    /// `scale[c] · x + shift[c]`.
-    Affine {
-        /// One number a channel.
-        scale: Vec<f32>,
-        /// One number a channel.
-        shift: Vec<f32>,
-    },
-    /// `(x − mean) / deviation` over the image.
-    PerImage,
-}
-
 impl Normalize {
     /// Reads the resolved value of `normalize`.
     pub fn of(node: &Node) -> Normalize {
@@ -104,7 +91,7 @@ impl Normalize {
         match self {
             Normalize::Unit => Some(same(1.0 / 255.0, 0.0)),
             Normalize::Symmetric => Some(same(2.0 / 255.0, -1.0)),
-            Normalize::Statistics { mean, std } => Some(Normalization::of_statistics(mean, std)),
+            Normalize::Statistics { mean, std } => Some(of_statistics(mean, std)),
             Normalize::Dataset => None,
             Normalize::PerImage => Some(Normalization::PerImage),
             Normalize::None => Some(same(1.0, 0.0)),
@@ -112,13 +99,11 @@ impl Normalize {
     }
 }
 
-impl Normalization {
-    /// `(x / 255 − mean) / std`, channel by channel.
-    pub fn of_statistics(mean: &[f64], std: &[f64]) -> Normalization {
-        Normalization::Affine {
-            scale: std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect(),
-            shift: mean.iter().zip(std).map(|(m, s)| (-m / s) as f32).collect(),
-        }
+/// `(x / 255 − mean) / std`, channel by channel.
+pub(crate) fn of_statistics(mean: &[f64], std: &[f64]) -> Normalization {
+    Normalization::Affine {
+        scale: std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect(),
+        shift: mean.iter().zip(std).map(|(m, s)| (-m / s) as f32).collect(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of the section `data`: which dataset, who is in which part, and what becomes of the images.
 
-use spec::{Chosen, Node, Type, Word};
+use spec::{Chosen, Node, Reserved, Type, Word};
 
 use crate::DATASET;
 use crate::normalize::NORMALIZATIONS;
@@ -91,21 +91,5 @@ impl Word for Splits {
 
     fn read(node: &Node) -> Splits {
         Splits(Vec::read(node))
-    }
-}
-
-/// A key that the language reserves and nothing reads yet.
-#[derive(Clone, Copy, Debug)]
-pub struct Reserved;
-
-impl Word for Reserved {
-    const TYPE: Type = Type::Later;
-
-    fn read(_: &Node) -> Reserved {
-        Reserved
-    }
-
-    fn read_key(_: &Node, _: &str) -> Reserved {
-        Reserved
     }
 }

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use data::{
-    Batch, Cards, DataSection, Dataset, Error, Loader, LoaderSettings, Mode, Normalization, PartName, Pixels, Places,
-    Values, check, preview, summary,
+    Batch, Cards, DataSection, Dataset, Error, Loader, LoaderSettings, Mode, PartName, Pixels, Places, Values, check,
+    preview, summary,
 };
+use record::Normalization;
 use spec::{Faults, Sources, Word, parse, resolve};
 
 const DIGITS: &str = "dataset: digits\ntrain: {split: all}\nvalidation: {split: all, fraction: 0.15}\ntest: {split: all, fraction: 0.25}\n";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use evaluator::compare::{CompareError, Format, compare, readable};
-use record::{DatasetRecord, Fingerprints, Metric, ProofRecord, Run, RunDirectory, RunFile, Start, Status, Verdict};
+use record::{DatasetRecord, Metric, Normalization, ProofRecord, Run, RunDirectory, RunFile, Start, Status, Verdict};
 
 /// What the runs of these tests differ in.
 struct Made {
@@ -28,35 +28,28 @@ fn make(runs: &Path, made: &Made) -> Run {
         "name: small\nseed: {}\nmodel:\n  layers: {}\noptimizer:\n  type: adam\n  learning_rate: {}\ndata:\n  fill: [1, 2]\n",
         made.seed, made.layers, made.rate
     );
+    let dataset = DatasetRecord {
+        name: name.into(),
+        published: true,
+        instead_of,
+        fingerprint: made.data.into(),
+        layout: "cifar".into(),
+        classes: Vec::new(),
+        normalization: Normalization::PerImage,
+    };
     let file = RunFile {
         status: Status::Done,
-        failure: None,
-        name: "small".into(),
-        seed: made.seed,
-        id: String::new(),
         started: format!("2026-03-01T09:05:{:02}Z", made.second),
-        finished: None,
         seconds: 61.26,
         images_per_second: Some(12345.6),
-        dataset: DatasetRecord {
-            name: name.into(),
-            published: true,
-            instead_of,
-            fingerprint: made.data.into(),
-            layout: "cifar".into(),
-        },
-        fingerprints: Fingerprints::default(),
-        versions: BTreeMap::new(),
-        instruction_set: "avx2".into(),
-        threads: 2,
         parameters: 122_570,
         epochs: 10,
-        best_epoch: None,
         metrics: BTreeMap::from([
             ("test/accuracy".into(), metric(made.accuracy)),
             ("test/log_loss".into(), metric(made.log_loss)),
         ]),
         proof: ProofRecord { verdict: Verdict::Passed, max_error: Some(1e-6), disagreements: Some(0), samples: 10_000 },
+        ..RunFile::begun("small", made.seed, dataset)
     };
     let start = Start { experiment: b"", resolved: &resolved, run: &file };
     let directory = RunDirectory::create(runs, &start).unwrap();

@@ -63,7 +63,7 @@ fn model(graph: GraphProto, network: &Network, options: &OnnxSection, about: &Ab
         classes: about.classes.to_vec(),
         input: network.input,
         preprocess: about.preprocess.to_string(),
-        normalization: (&network.normalization).into(),
+        normalization: network.normalization.clone(),
         takes_pixels: options.normalization,
         gives_probabilities: options.softmax || network.ends_in_softmax,
         is_nhwc: options.layout == Layout::Nhwc,

@@ -1,6 +1,7 @@
 //! What an exported file says of itself, as key and value.
 
-use model::{Normalization, names};
+use model::names;
+use record::Normalization;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -21,7 +22,7 @@ pub(crate) struct Metadata {
     pub input: [usize; 3],
     /// The steps before the normalization, as YAML of the experiment language.
     pub preprocess: String,
-    pub normalization: NormalizationRecord,
+    pub normalization: Normalization,
     /// Whether the graph normalizes pixels itself.
     pub takes_pixels: bool,
     /// Whether the graph gives probabilities.
@@ -30,30 +31,11 @@ pub(crate) struct Metadata {
     pub fingerprints: Vec<(String, String)>,
 }
 
-/// A normalization in a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum NormalizationRecord {
-    Affine { scale: Vec<f32>, shift: Vec<f32> },
-    PerImage,
-}
-
 const FORMAT: u32 = 1;
 const KEY: &str = "etalon";
 
 /// More numbers than any image that a network is handed.
 const LARGEST_IMAGE: usize = 1 << 30;
-
-impl From<&Normalization> for NormalizationRecord {
-    fn from(normalization: &Normalization) -> NormalizationRecord {
-        match normalization {
-            Normalization::Affine { scale, shift } => {
-                NormalizationRecord::Affine { scale: scale.clone(), shift: shift.clone() }
-            }
-            Normalization::PerImage => NormalizationRecord::PerImage,
-        }
-    }
-}
 
 impl Metadata {
     /// The version that is written.
@@ -109,8 +91,8 @@ impl Metadata {
         let output = if self.gives_probabilities { names::PROBABILITIES } else { names::SCORES };
         let length = self.input.iter().try_fold(1usize, |length, &size| length.checked_mul(size));
         let is_normalized = match &self.normalization {
-            NormalizationRecord::Affine { scale, shift } => scale.len() == channels && shift.len() == channels,
-            NormalizationRecord::PerImage => true,
+            Normalization::Affine { scale, shift } => scale.len() == channels && shift.len() == channels,
+            Normalization::PerImage => true,
         };
         let is_small = length.is_some_and(|length| (1..=LARGEST_IMAGE).contains(&length));
         let is_image = dims(&graph.input, names::IMAGE) == Some(image);
@@ -150,7 +132,7 @@ mod tests {
             classes: vec!["ant".to_string(), "bee".to_string()],
             input: [4, 5, 3],
             preprocess: "[]".to_string(),
-            normalization: NormalizationRecord::Affine { scale: vec![0.1; 3], shift: vec![0.2; 3] },
+            normalization: Normalization::Affine { scale: vec![0.1; 3], shift: vec![0.2; 3] },
             takes_pixels: false,
             gives_probabilities: false,
             is_nhwc: false,
@@ -173,7 +155,7 @@ mod tests {
             |m| m.input = [usize::MAX, 2, 3],
             |m| m.is_nhwc = true,
             |m| m.gives_probabilities = true,
-            |m| m.normalization = NormalizationRecord::Affine { scale: vec![0.1], shift: vec![0.2; 3] },
+            |m| m.normalization = Normalization::Affine { scale: vec![0.1], shift: vec![0.2; 3] },
         ];
         for damage in damages {
             let mut damaged = metadata();

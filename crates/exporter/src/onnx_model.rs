@@ -8,9 +8,10 @@ use std::time::Duration;
 use model::names;
 use ndarray::ArrayView4;
 use prost::Message;
+use record::Normalization;
 
 use crate::error::Error;
-use crate::metadata::{Metadata, NormalizationRecord};
+use crate::metadata::Metadata;
 use crate::proto::ModelProto;
 use crate::runtime::Runtime;
 use crate::words::Layout;
@@ -125,12 +126,12 @@ impl OnnxModel {
             return pixels.iter().map(|x| f32::from(*x)).collect();
         }
         match &self.metadata.normalization {
-            NormalizationRecord::Affine { scale, shift } => {
+            Normalization::Affine { scale, shift } => {
                 let of =
                     |(index, x): (usize, &u8)| f32::from(*x).mul_add(scale[index % channels], shift[index % channels]);
                 pixels.iter().enumerate().map(of).collect()
             }
-            NormalizationRecord::PerImage => pixels.chunks_exact(image).flat_map(standardized).collect(),
+            Normalization::PerImage => pixels.chunks_exact(image).flat_map(standardized).collect(),
         }
     }
 }

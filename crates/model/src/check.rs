@@ -1,11 +1,12 @@
 //! A network checked as a whole: shapes from the image to the scores, nothing unread, as many scores as classes.
 
 use graph::{DType, Graph, Op, Shape};
+use record::Normalization;
 use spec::{Fault, Faults, Node, Place};
 
 use crate::expand::{Unfolded, Unfolder};
 use crate::layers::{Build, show};
-use crate::network::{LayerRow, Mode, Network, Normalization, Parameter, Placed, variable};
+use crate::network::{LayerRow, Mode, Network, Parameter, Placed, variable};
 
 /// How many values variables may put into a network.
 const MOST_VALUES: usize = 1_000_000;

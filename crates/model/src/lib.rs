@@ -15,5 +15,5 @@ mod words;
 pub use check::{Inputs, check};
 pub use initializers::{INITIALIZERS, Initializer};
 pub use layers::{ACTIVATIONS, LAYERS};
-pub use network::{Forward, LayerRow, Mode, Network, Normalization, Parameter, names};
+pub use network::{Forward, LayerRow, Mode, Network, Parameter, names};
 pub use words::MODEL;

@@ -1,6 +1,7 @@
 //! A network with shapes: its layers in order, its parameters by path, and how it is written into a graph.
 
 use graph::{DType, Graph, NodeId, Op, Shape};
+use record::Normalization;
 
 use crate::initializers::Initializer;
 use crate::layers::{Build, Layer};
@@ -15,20 +16,6 @@ pub mod names {
     pub const SCORES: &str = "scores";
     /// Output of [`super::Network::inference`]: softmax of the scores, or the scores where the network ends in softmax.
     pub const PROBABILITIES: &str = "probabilities";
-}
-
-/// How pixels become numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Normalization {
-    /// `pixel * scale + shift`, one of each a channel.
-    Affine {
-        /// Factors.
-        scale: Vec<f32>,
-        /// Summands.
-        shift: Vec<f32>,
-    },
-    /// Each image with mean 0 and variance 1.
-    PerImage,
 }
 
 /// What a graph of a network is for.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::normalization::Normalization;
 use crate::number::null_is_nan;
 
 /// How a run stands.
@@ -47,6 +48,10 @@ pub struct DatasetRecord {
     pub fingerprint: String,
     /// Which of the card's layouts was on disk.
     pub layout: String,
+    /// Names of the classes, by index.
+    pub classes: Vec<String>,
+    /// How its pixels became the numbers that the network takes; some of it may have been measured on the data.
+    pub normalization: Normalization,
 }
 
 /// What must be equal for two runs to give equal bits.
@@ -181,9 +186,34 @@ pub struct SummaryProof {
 }
 
 impl RunFile {
+    /// Of a run that begins now: nothing is done, measured or known of it but this.
+    pub fn begun(name: &str, seed: u64, dataset: DatasetRecord) -> RunFile {
+        RunFile {
+            status: Status::Running,
+            failure: None,
+            name: name.to_string(),
+            seed,
+            id: String::new(),
+            started: crate::now(),
+            finished: None,
+            seconds: 0.0,
+            images_per_second: None,
+            dataset,
+            fingerprints: Fingerprints::default(),
+            versions: BTreeMap::new(),
+            instruction_set: String::new(),
+            threads: 1,
+            parameters: 0,
+            epochs: 0,
+            best_epoch: None,
+            metrics: BTreeMap::new(),
+            proof: ProofRecord::SKIPPED,
+        }
+    }
+
     /// For programs; `directory` is where the run lies.
     pub fn summary(&self, directory: &Path) -> Summary<'_> {
-        let DatasetRecord { name, published, instead_of, fingerprint, layout: _ } = &self.dataset;
+        let DatasetRecord { name, published, instead_of, fingerprint, .. } = &self.dataset;
         let dataset = SummaryDataset { name, published: *published, instead_of: instead_of.as_deref(), fingerprint };
         let ProofRecord { verdict, max_error, disagreements, samples: _ } = self.proof;
         Summary {
@@ -216,41 +246,22 @@ impl std::fmt::Display for DatasetRecord {
     }
 }
 
-/// A run file for tests.
 #[cfg(test)]
-pub(crate) fn sample() -> RunFile {
-    RunFile {
-        status: Status::Running,
-        failure: None,
-        name: "digits".into(),
-        seed: 1,
-        id: String::new(),
-        started: "2026-03-01T09:05:07Z".into(),
-        finished: None,
-        seconds: 0.0,
-        images_per_second: None,
-        dataset: DatasetRecord {
+mod tests {
+    use super::*;
+
+    fn sample() -> RunFile {
+        let dataset = DatasetRecord {
             name: "digits".into(),
             published: true,
             instead_of: None,
             fingerprint: "f00d".into(),
             layout: "embedded".into(),
-        },
-        fingerprints: Fingerprints::default(),
-        versions: BTreeMap::from([("etalon".into(), "0.1.0".into())]),
-        instruction_set: "avx2".into(),
-        threads: 2,
-        parameters: 650,
-        epochs: 0,
-        best_epoch: None,
-        metrics: BTreeMap::new(),
-        proof: ProofRecord::SKIPPED,
+            classes: vec!["0".into(), "1".into()],
+            normalization: Normalization::PerImage,
+        };
+        RunFile { parameters: 650, ..RunFile::begun("digits", 1, dataset) }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_line_for_programs_has_the_promised_keys_in_order() {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use record::{
-    DatasetRecord, Fingerprints, Metric, ProofRecord, Run, RunDirectory, RunFile, Start, Status, files, find,
-};
+use record::{DatasetRecord, Metric, Normalization, Run, RunDirectory, RunFile, Start, Status, files, find};
 
 fn run_file(name: &str, seed: u64, started: &str) -> RunFile {
     let dataset = DatasetRecord {
@@ -15,27 +13,13 @@ fn run_file(name: &str, seed: u64, started: &str) -> RunFile {
         instead_of: None,
         fingerprint: "f00d".into(),
         layout: "embedded".into(),
+        classes: vec!["zero".into(), "one".into()],
+        normalization: Normalization::PerImage,
     };
     RunFile {
-        status: Status::Running,
-        failure: None,
-        name: name.into(),
-        seed,
-        id: String::new(),
         started: started.into(),
-        finished: None,
-        seconds: 0.0,
-        images_per_second: None,
-        dataset,
-        fingerprints: Fingerprints::default(),
-        versions: BTreeMap::new(),
-        instruction_set: "avx2".into(),
-        threads: 2,
-        parameters: 650,
-        epochs: 0,
-        best_epoch: None,
         metrics: BTreeMap::from([("test/accuracy".into(), Metric { value: 0.5, low: 0.25, high: 0.75, n: 8 })]),
-        proof: ProofRecord::SKIPPED,
+        ..RunFile::begun(name, seed, dataset)
     }
 }
 

@@ -21,7 +21,7 @@ pub use fault::{Fault, FaultLine, Faults};
 pub use nearest::{nearest, one_of};
 pub use parse::{MAX_BYTES, parse};
 pub use path::{Override, apply_override, item_names};
-pub use read::{Chosen, Word};
+pub use read::{Chosen, Reserved, Word};
 pub use resolve::{
     Known, Step, embedded, is_name, normalize, resolve, resolve_kind, resolve_step, resolve_steps, unknown,
 };

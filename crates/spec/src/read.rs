@@ -20,6 +20,22 @@ pub trait Word: Sized {
     }
 }
 
+/// A key that the language reserves and nothing reads yet: naming it is a fault that says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Reserved;
+
+impl Word for Reserved {
+    const TYPE: Type = Type::Later;
+
+    fn read(_: &Node) -> Reserved {
+        Reserved
+    }
+
+    fn read_key(_: &Node, _: &str) -> Reserved {
+        Reserved
+    }
+}
+
 /// The number that a scalar says, if it says one: `1e-3`, `1_000` is not one.
 pub(crate) fn number(node: &Node) -> Option<f64> {
     match &node.value {

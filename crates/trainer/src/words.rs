@@ -4,7 +4,7 @@ pub use crate::losses::LOSSES;
 pub use crate::optimizers::{BASES, OPTIMIZERS};
 pub use crate::schedules::SCHEDULES;
 
-use spec::{Node, Type, Word};
+use spec::Reserved;
 
 spec::choice! {
     /// What becomes of the samples that do not fill a batch.
@@ -63,21 +63,5 @@ spec::section! {
         pub ema: Reserved = none;
         /// Batches whose gradients are gathered for one step.
         pub accumulate: Reserved = none;
-    }
-}
-
-/// A key that the language reserves and nothing reads yet.
-#[derive(Clone, Copy, Debug)]
-pub struct Reserved;
-
-impl Word for Reserved {
-    const TYPE: Type = Type::Later;
-
-    fn read(_: &Node) -> Reserved {
-        Reserved
-    }
-
-    fn read_key(_: &Node, _: &str) -> Reserved {
-        Reserved
     }
 }

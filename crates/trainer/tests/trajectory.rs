@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 use engine::{Settings, Threads, Variables};
 use kernels::Isa;
-use model::{Network, Normalization};
-use record::{Epoch, RunDirectory};
+use model::Network;
+use record::{Epoch, Normalization, RunDirectory};
 use serde_json::Value as Json;
 use spec::{Faults, Node, Sources};
 use trainer::{Batch, Facts, Observer, Setup, Source, Trainer, Training, Validation};

@@ -65,7 +65,7 @@ fn line(path: &Path, classes: &[String], scores: &[f32], format: Format) -> Stri
 
 /// Who predicts.
 enum Judge {
-    Run { run: Box<FinishedRun>, variables: Variables, program: Box<Program>, steps: Steps, classes: Vec<String> },
+    Run { run: Box<FinishedRun>, variables: Variables, program: Box<Program>, steps: Steps },
     Onnx { model: Box<OnnxModel>, steps: Steps },
 }
 
@@ -79,16 +79,15 @@ impl Judge {
         }
         let mut run = FinishedRun::open(model, &[], common)?;
         let variables = run.variables()?;
-        run.checked.network.normalization = run.normalization()?;
+        run.checked.network.normalization = run.run.file.dataset.normalization.clone();
         let program = Program::new(&run.checked.network.inference(), &pipeline::settings(common));
         let steps = steps(&run.checked.preprocess)?;
-        let classes = run.classes()?;
-        Ok(Judge::Run { run: Box::new(run), variables, program: Box::new(program), steps, classes })
+        Ok(Judge::Run { run: Box::new(run), variables, program: Box::new(program), steps })
     }
 
     fn classes(&self) -> &[String] {
         match self {
-            Judge::Run { classes, .. } => classes,
+            Judge::Run { run, .. } => &run.run.file.dataset.classes,
             Judge::Onnx { model, .. } => model.classes(),
         }
     }

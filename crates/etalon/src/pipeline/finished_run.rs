@@ -43,29 +43,3 @@ impl FinishedRun {
         Ok((run, prepared))
     }
 }
-
-/// What predicting needs and only reading the data would tell; the run's ONNX file keeps it.
-impl FinishedRun {
-    /// How the run's network takes pixels.
-    pub fn normalization(&self) -> Result<model::Normalization, Failure> {
-        let [.., channels] = self.checked.network.input;
-        match self.checked.data.normalize.known(channels) {
-            Some(data::Normalization::Affine { scale, shift }) => Ok(model::Normalization::Affine { scale, shift }),
-            Some(data::Normalization::PerImage) => Ok(model::Normalization::PerImage),
-            None => {
-                let why = "its normalization was measured on its data";
-                Err(Failure::Work(format!("{why}; predict with {}", self.run.path(files::ONNX).display())))
-            }
-        }
-    }
-
-    /// Names of the classes.
-    pub fn classes(&self) -> Result<Vec<String>, Failure> {
-        let used = self.checked.data.choices.iter().find(|choice| choice.card.name == self.run.file.dataset.name);
-        let classes = used.and_then(|choice| choice.classes.clone());
-        classes.ok_or_else(|| {
-            let onnx = self.run.path(files::ONNX);
-            Failure::Work(format!("the names of its classes lie with its data; predict with {}", onnx.display()))
-        })
-    }
-}

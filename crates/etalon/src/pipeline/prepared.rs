@@ -24,10 +24,7 @@ impl Prepared {
     /// Reads the data; what is not here is downloaded, and a stand-in is announced.
     pub fn open(mut checked: Checked, common: &Common) -> Result<Prepared, Failure> {
         let dataset = open(&checked, common)?;
-        checked.network.normalization = match dataset.normalization().map_err(Failure::work)? {
-            data::Normalization::Affine { scale, shift } => model::Normalization::Affine { scale, shift },
-            data::Normalization::PerImage => model::Normalization::PerImage,
-        };
+        checked.network.normalization = dataset.normalization().map_err(Failure::work)?;
         Ok(Prepared { checked, dataset, settings: settings(common) })
     }
 

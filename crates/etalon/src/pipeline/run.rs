@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use data::PartName;
-use record::{DatasetRecord, Epoch, Fingerprints, ProofRecord, Run, RunDirectory, RunFile, Start, Status, files};
+use record::{DatasetRecord, Epoch, Fingerprints, Run, RunDirectory, RunFile, Start, Status, files};
 use trainer::{Ended, Observer, Setup, Trainer};
 
 use super::{Measurer, Prepared, finish, source::TrainingPart};
@@ -62,32 +62,22 @@ fn run_file(prepared: &Prepared) -> RunFile {
     let Prepared { checked, dataset, settings } = prepared;
     let resolved = record::fingerprint(checked.resolved.as_bytes());
     let version = env!("CARGO_PKG_VERSION").to_string();
+    let found = DatasetRecord {
+        name: dataset.name.clone(),
+        published: dataset.published == data::Published::Yes,
+        instead_of: dataset.instead_of.as_ref().map(|wanted| wanted.name.clone()),
+        fingerprint: dataset.fingerprint.clone(),
+        layout: dataset.layout.to_string(),
+        classes: dataset.classes.clone(),
+        normalization: checked.network.normalization.clone(),
+    };
     RunFile {
-        status: Status::Running,
-        failure: None,
-        name: checked.experiment.name.clone(),
-        seed: checked.experiment.seed,
-        id: String::new(),
-        started: record::now(),
-        finished: None,
-        seconds: 0.0,
-        images_per_second: None,
-        dataset: DatasetRecord {
-            name: dataset.name.clone(),
-            published: dataset.published == data::Published::Yes,
-            instead_of: dataset.instead_of.as_ref().map(|wanted| wanted.name.clone()),
-            fingerprint: dataset.fingerprint.clone(),
-            layout: dataset.layout.to_string(),
-        },
         fingerprints: Fingerprints { resolved, data: dataset.fingerprint.clone(), code: version.clone() },
         versions: BTreeMap::from([("etalon".to_string(), version)]),
         instruction_set: settings.isa.name().to_string(),
         threads: settings.threads.count(),
         parameters: checked.network.n_trainable(),
-        epochs: 0,
-        best_epoch: None,
-        metrics: BTreeMap::new(),
-        proof: ProofRecord::SKIPPED,
+        ..RunFile::begun(&checked.experiment.name, checked.experiment.seed, found)
     }
 }
 
