@@ -2,36 +2,17 @@
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::alloc::System;
 
 use engine::{Feed, Input, Program, Settings, Threads};
 use kernels::Isa;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use support::networks::Network;
 use support::variables;
 
-/// The system's allocator, counting.
-struct Counting;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise; the pointer came from the same allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[test]
 fn a_step_allocates_nothing() {
@@ -49,11 +30,11 @@ fn a_step_allocates_nothing() {
         // The pool itself allocates when a thread first steals from another, whenever that is: some round has none.
         let allocations = threads.install(|| {
             let mut round = || {
-                let before = COUNT.load(Ordering::Relaxed);
+                let region = Region::new(ALLOCATOR);
                 for _ in 0..50 {
                     program.run(&mut variables, &step).expect("nothing is guarded");
                 }
-                COUNT.load(Ordering::Relaxed) - before
+                region.change().allocations
             };
             (0..10).map(|_| round()).min()
         });

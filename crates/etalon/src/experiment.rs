@@ -126,18 +126,29 @@ pub fn check(
     faults: &mut Faults,
 ) -> Result<Option<Checked>, Failure> {
     let written = std::fs::read(file).map_err(|e| Failure::Work(format!("cannot read {}: {e}", file.display())))?;
+    let cards = data::Cards::load(data_dirs, sources);
+    Ok(check_bytes(file, written, overrides, &cards, sources, faults))
+}
+
+fn check_bytes(
+    file: &Path,
+    written: Vec<u8>,
+    overrides: &[String],
+    cards: &data::Cards,
+    sources: &mut Sources,
+    faults: &mut Faults,
+) -> Option<Checked> {
     let before = faults.len();
-    let Some(root) = spec::parse(&file.display().to_string(), &written, sources, faults) else { return Ok(None) };
+    let root = spec::parse(&file.display().to_string(), &written, sources, faults)?;
     let root = overridden(named(root, file), overrides, sources, faults);
     let root = without_variables(root, faults);
-    let cards = data::Cards::load(data_dirs, sources);
     let resolved = spec::resolve(&root, &TYPE, faults);
-    let parts = check_parts(&resolved, &cards, faults);
-    let (Some((data, network, training, evaluation)), true) = (parts, faults.len() == before) else { return Ok(None) };
+    let parts = check_parts(&resolved, cards, faults);
+    let (data, network, training, evaluation) = parts.filter(|_| faults.len() == before)?;
     let experiment = Experiment::read(&resolved);
     let preprocess = resolved.find("data").and_then(|data| data.find("preprocess")).map(spec::to_yaml);
     let (resolved, preprocess) = (spec::to_yaml(&resolved), preprocess.unwrap_or_default());
-    Ok(Some(Checked { written, resolved, preprocess, experiment, data, network, training, evaluation }))
+    Some(Checked { written, resolved, preprocess, experiment, data, network, training, evaluation })
 }
 
 /// An experiment without a name is called as its file.
@@ -215,3 +226,6 @@ pub fn directions(evaluation: &Evaluation) -> Vec<(String, trainer::Direction)> 
     };
     evaluation.directions().into_iter().map(|(name, direction)| (name, ours(direction))).collect()
 }
+
+#[cfg(test)]
+mod tests;
