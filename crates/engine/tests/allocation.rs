@@ -26,7 +26,9 @@ fn a_step_allocates_nothing() {
         let mut variables = variables(&feed);
         let threads = Threads::new(2);
         let settings = Settings { isa: Isa::best(), threads: threads.clone(), keep_all: false };
+        let building = Region::new(ALLOCATOR);
         let mut program = Program::new(&network.graph, &settings);
+        assert!(building.change().allocations > 0, "allocations are counted");
         // The pool itself allocates when a thread first steals from another, whenever that is: some round has none.
         let allocations = threads.install(|| {
             let mut round = || {

@@ -2,18 +2,26 @@
 
 use crate::View;
 
-/// Images of `from` to where `to` has them; the border of `y` is left alone.
+/// All numbers of `n` samples, in order, between layouts that may differ in their axes; the border of `y` is left alone.
 ///
 /// # Panics
-/// If the sizes differ or a slice is too short for `n` images.
+/// If the views hold different counts of numbers or a slice is too short for `n` samples.
 pub fn copy(from: &View, to: &View, n: usize, x: &[f32], y: &mut [f32]) {
-    check(from, to, n, x, y);
-    assert_eq!(from.channels, to.channels);
+    assert_eq!(from.height * from.width * from.channels, to.height * to.width * to.channels);
     if from.is_plain() && to.is_plain() {
         return y[..to.len(n)].copy_from_slice(&x[..from.len(n)]);
     }
-    for (from, to) in from.rows(n).zip(to.rows(n)) {
-        y[to].copy_from_slice(&x[from]);
+    let (mut sources, mut source) = (from.rows(n), 0..0);
+    for mut target in to.rows(n) {
+        while !target.is_empty() {
+            if source.is_empty() {
+                source = sources.next().expect("both have as many numbers");
+            }
+            let len = source.len().min(target.len());
+            y[target.start..][..len].copy_from_slice(&x[source.start..][..len]);
+            source.start += len;
+            target.start += len;
+        }
     }
 }
 
@@ -110,6 +118,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn copies_go_over_other_axes() {
+        let (flat, image) = (View::vectors(6), View::bordered(3, 2, 1, [1, 0, 0, 1]));
+        let x: Vec<f32> = (1..=12).map(|i| i as f32).collect();
+        let (mut there, mut back) = (vec![0.0; image.len(2)], vec![0.0; 12]);
+        copy(&flat, &image, 2, &x, &mut there);
+        assert_eq!(there[..12], [0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 5.0, 6.0, 0.0]);
+        copy(&image, &flat, 2, &there, &mut back);
+        assert_eq!(back, x);
     }
 
     #[test]

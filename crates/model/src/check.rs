@@ -2,7 +2,7 @@
 
 use graph::{DType, Graph, Op, Shape};
 use record::Normalization;
-use spec::{Fault, Faults, Node, Place};
+use spec::{Fault, Faults, Node};
 
 use crate::expand::{Unfolded, Unfolder};
 use crate::layers::{Build, show};
@@ -37,7 +37,15 @@ pub fn check(model: &Node, inputs: &Inputs, faults: &mut Faults) -> Option<Netwo
     if faults.len() == before && model.is_sound() {
         check_unread(&layers, last, faults);
     }
-    check_scores(&layers, last, inputs.n_classes, model.place, faults);
+    let last_layer = last.checked_sub(1).map(|index| &layers[index]);
+    match last_layer {
+        Some(layer) => check_scores(layer, inputs.n_classes, faults),
+        None if model.is_sound() && faults.len() == before => {
+            let fault = Fault::new(model.place, "the network has no layers");
+            faults.push(fault.help("its last one gives a score a class"));
+        }
+        None => {}
+    }
     if faults.len() > before || !model.is_sound() {
         return None;
     }
@@ -53,13 +61,7 @@ fn check_unread(layers: &[Unfolded], last: usize, faults: &mut Faults) {
     }
 }
 
-fn check_scores(layers: &[Unfolded], last: usize, n_classes: Option<usize>, model: Place, faults: &mut Faults) {
-    if layers.is_empty() && !faults.is_empty() {
-        return;
-    }
-    let Some(layer) = last.checked_sub(1).map(|index| &layers[index]) else {
-        return faults.push(Fault::new(model, "the network has no layers").help("its last one gives a score a class"));
-    };
+fn check_scores(layer: &Unfolded, n_classes: Option<usize>, faults: &mut Faults) {
     let (Some([_, shape]), Some(n_classes)) = (&layer.shapes, n_classes) else { return };
     if *shape != [n_classes] {
         let message = format!("the network ends in {} where the dataset has {n_classes} classes", show(shape));

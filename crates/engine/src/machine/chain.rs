@@ -5,7 +5,7 @@ use kernels::activation::{activate, activation_gradient};
 use kernels::arithmetic::{self, binary};
 use kernels::buffer::Buffer;
 
-use super::{Whole, step};
+use super::{Whole, pointwise};
 use crate::plan::{Argument, CELLS, Chain, Link, LinkWork};
 
 /// Numbers that go through all links before the next: registers of this length fit the first-level cache.
@@ -103,15 +103,15 @@ fn run_link(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &[&mut [
         arithmetic::Operand::Scalar(_) => unreachable!("only two-sided arithmetic takes a number"),
     };
     match link.work {
-        LinkWork::Binary(op) => binary(isa, step::binary_op(op), a, b, y),
+        LinkWork::Binary(op) => binary(isa, pointwise::binary_op(op), a, b, y),
         LinkWork::Scale(by) => {
             arithmetic::binary(isa, arithmetic::Binary::Multiply, a, arithmetic::Operand::Scalar(by), y)
         }
         LinkWork::Offset(by) => arithmetic::binary(isa, arithmetic::Binary::Add, a, arithmetic::Operand::Scalar(by), y),
         LinkWork::SquareRoot => arithmetic::square_root(isa, slice(a), y),
-        LinkWork::Activate(activation) => activate(isa, step::activation_of(activation), slice(a), y),
+        LinkWork::Activate(activation) => activate(isa, pointwise::activation_of(activation), slice(a), y),
         LinkWork::ActivateGradient(activation) => {
-            activation_gradient(isa, step::activation_of(activation), slice(a), slice(b), y)
+            activation_gradient(isa, pointwise::activation_of(activation), slice(a), slice(b), y)
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod chain;
 mod group;
+mod pointwise;
+mod reader;
 mod samples;
 mod single;
 mod step;

@@ -6,7 +6,7 @@ use kernels::activation::{activate, activation_gradient};
 use kernels::arithmetic::{self, Operand, binary};
 use kernels::{Isa, batch_norm};
 
-use super::{Whole, step};
+use super::{Whole, pointwise};
 use crate::plan::Single;
 
 /// Numbers whose squares one task sums.
@@ -20,7 +20,7 @@ pub(crate) fn run(isa: Isa, single: &Single, whole: &Whole<'_>, batch: usize, y:
         slice => Operand::Slice(slice),
     };
     match &single.op {
-        Op::Binary(op) => binary(isa, step::binary_op(*op), operand(0), operand(1), y),
+        Op::Binary(op) => binary(isa, pointwise::binary_op(*op), operand(0), operand(1), y),
         Op::Unary(Unary::Scale { by }) => {
             binary(isa, arithmetic::Binary::Multiply, operand(0), Operand::Scalar(*by as f32), y);
         }
@@ -28,9 +28,9 @@ pub(crate) fn run(isa: Isa, single: &Single, whole: &Whole<'_>, batch: usize, y:
             binary(isa, arithmetic::Binary::Add, operand(0), Operand::Scalar(*by as f32), y);
         }
         Op::Unary(Unary::Sqrt) => arithmetic::square_root(isa, read(0), y),
-        Op::Activate(activation) => activate(isa, step::activation_of(*activation), read(0), y),
+        Op::Activate(activation) => activate(isa, pointwise::activation_of(*activation), read(0), y),
         Op::ActivateGradient(activation) => {
-            activation_gradient(isa, step::activation_of(*activation), read(0), read(1), y);
+            activation_gradient(isa, pointwise::activation_of(*activation), read(0), read(1), y);
         }
         Op::SumOfSquares => y[0] = sum_of_squares(isa, read(0)) as f32,
         Op::SumToChannels => {

@@ -151,44 +151,15 @@ impl Builder<'_> {
         let graph = self.graph;
         let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
         let view = |id: NodeId| *self.layout.view(id);
-        let convolution = |x: NodeId, y: NodeId, w: &Window, groups: usize| Conv2d {
-            input: view(x),
-            output: view(y),
-            window: window(w),
-            groups,
-        };
         let pool = |x: NodeId, y: NodeId, w: &Window| Pool { input: view(x), output: view(y), window: window(w) };
-        let features = |id: NodeId| graph.shape(id).channels();
         match op {
             Op::Input { .. } | Op::Reshape { .. } => Work::Copy,
-            Op::Conv2d { window, groups } => {
-                let epilogue = self.fusions.epilogue(id).expect("every product has one");
-                let mut conv = convolution(inputs[0], epilogue.result, window, *groups);
-                if let Some(seen) = self.fusions.seen(epilogue.result) {
-                    (conv.output.height, conv.output.width) = (seen.height, seen.width);
-                }
-                self.convolve(conv, inputs[1], epilogue)
-            }
-            Op::Dense => {
-                let epilogue = self.fusions.epilogue(id).expect("every product has one");
-                self.convolve(Conv2d::dense(features(inputs[0]), features(id)), inputs[1], epilogue)
-            }
-            Op::Conv2dInputGradient { window, groups, .. } => {
-                let conv = convolution(id, inputs[0], window, *groups);
-                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
-            }
-            Op::DenseInputGradient => {
-                let conv = Conv2d::dense(features(id), features(inputs[0]));
-                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
-            }
-            Op::Conv2dKernelGradient { window, groups } => {
-                let conv = convolution(inputs[0], inputs[1], window, *groups);
-                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
-            }
-            Op::DenseKernelGradient => {
-                let conv = Conv2d::dense(features(inputs[0]), features(inputs[1]));
-                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
-            }
+            Op::Conv2d { .. }
+            | Op::Dense
+            | Op::Conv2dInputGradient { .. }
+            | Op::DenseInputGradient
+            | Op::Conv2dKernelGradient { .. }
+            | Op::DenseKernelGradient => self.product(id),
             Op::AddBias => Work::AddBias,
             Op::SumToChannels => Work::SumToChannels { sum: self.sum(id, SumKind::Plain) },
             Op::SumOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Plain) },
@@ -232,6 +203,50 @@ impl Builder<'_> {
             | Op::StackRows
             | Op::TakeRow { .. }
             | Op::SumOfSquares => unreachable!("{} does not belong to samples", op.name()),
+        }
+    }
+
+    /// A convolution or a dense layer, forward or back.
+    fn product(&mut self, id: NodeId) -> Work {
+        let graph = self.graph;
+        let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
+        let convolution = |x: NodeId, y: NodeId, w: &Window, groups: usize| Conv2d {
+            input: *self.layout.view(x),
+            output: *self.layout.view(y),
+            window: window(w),
+            groups,
+        };
+        let features = |id: NodeId| graph.shape(id).channels();
+        match op {
+            Op::Conv2d { window, groups } => {
+                let epilogue = self.fusions.epilogue(id).expect("every product has one");
+                let mut conv = convolution(inputs[0], epilogue.result, window, *groups);
+                if let Some(seen) = self.fusions.seen(epilogue.result) {
+                    (conv.output.height, conv.output.width) = (seen.height, seen.width);
+                }
+                self.convolve(conv, inputs[1], epilogue)
+            }
+            Op::Dense => {
+                let epilogue = self.fusions.epilogue(id).expect("every product has one");
+                self.convolve(Conv2d::dense(features(inputs[0]), features(id)), inputs[1], epilogue)
+            }
+            Op::Conv2dInputGradient { window, groups, .. } => {
+                let conv = convolution(id, inputs[0], window, *groups);
+                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
+            }
+            Op::DenseInputGradient => {
+                let conv = Conv2d::dense(features(id), features(inputs[0]));
+                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
+            }
+            Op::Conv2dKernelGradient { window, groups } => {
+                let conv = convolution(inputs[0], inputs[1], window, *groups);
+                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
+            }
+            Op::DenseKernelGradient => {
+                let conv = Conv2d::dense(features(inputs[0]), features(inputs[1]));
+                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
+            }
+            _ => unreachable!("{} is no product", op.name()),
         }
     }
 

@@ -110,7 +110,14 @@ impl Activation {
     /// y of x.
     pub fn value(self, x: f64) -> f64 {
         match self {
-            Activation::Relu => x.max(0.0),
+            // Not `max`, which takes what is not a number for nothing.
+            Activation::Relu => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
             Activation::LeakyRelu { slope } => x * if x > 0.0 { 1.0 } else { f64::from(slope) },
             Activation::Sigmoid => sigmoid(x),
             Activation::Tanh => x.tanh(),

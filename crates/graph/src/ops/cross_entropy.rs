@@ -5,16 +5,14 @@
 //! scores: `[N, K]`, labels: Index `[N]`, weights: `[K]` or absent, loss: `[N]`.
 //! From logits `dscores = dy * weight * (p - target)`, else `-dy * weight * target / p`.
 
+use kernels::loss::SMALLEST_PROBABILITY;
+
 use super::operands::{Inferred, Operands, SECOND_ORDER, exactly, result, vectors};
 use super::softmax::probabilities;
 use super::{Cases, Gradient, Onnx, Op, OpRule, Step};
 use crate::cases::{Case, Numbers, Operand, SUM};
 use crate::reference::{Call, Tensor};
 use crate::{DType, Graph, NodeId, Shape};
-
-/// Probabilities that do not come from logits count as at least this, in the logarithm and in the gradient: a network
-/// that is sure and wrong gets a large loss and a large push, no infinity. The number is that of Keras.
-pub const SMALLEST_PROBABILITY: f32 = 1e-7;
 
 /// scores, labels, optional weights -> loss
 pub const CROSS_ENTROPY: OpRule = OpRule {

@@ -29,7 +29,6 @@ mod window;
 
 pub use activation::{Activation, Saves};
 pub use arithmetic::{Binary, Unary};
-pub use cross_entropy::SMALLEST_PROBABILITY;
 pub use operands::{Inferred, Operands};
 pub use window::Window;
 
@@ -170,7 +169,7 @@ pub enum Op {
     // Losses: one number a sample.
     /// scores `[N, K]`, labels `[N]`, optional weights `[K]` -> `[N]`: weight of the label times the cross-entropy of
     /// softmax(scores) (of the scores themselves if not `from_logits`; these count as at least
-    /// [`SMALLEST_PROBABILITY`]) with the smoothed one-hot label
+    /// [`kernels::loss::SMALLEST_PROBABILITY`]) with the smoothed one-hot label
     CrossEntropy {
         label_smoothing: f32,
         from_logits: bool,

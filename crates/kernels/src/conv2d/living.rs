@@ -7,10 +7,11 @@
 
 use super::Conv2d;
 use super::forward::lanes_of;
+use crate::Isa;
+use crate::copy::clear_border;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
-use crate::{Isa, View};
 
 /// A gradient that is not zero, and where in the image its window begins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,21 +129,9 @@ pub fn living_gradients(
         }
     }
     if let Some((_, dx)) = &mut gradients.input {
+        // Windows that reach into the padding have left something there.
         clear_border(&conv.input, n, dx);
     }
-}
-
-/// Zeros around the images, where windows that reach into the padding have left something.
-fn clear_border(view: &View, n: usize, x: &mut [f32]) {
-    if view.is_plain() {
-        return;
-    }
-    let mut end = 0;
-    for row in view.rows(n) {
-        x[end..row.start].fill(0.0);
-        end = row.end;
-    }
-    x[end..view.len(n)].fill(0.0);
 }
 
 impl Living {
