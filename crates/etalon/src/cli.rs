@@ -69,7 +69,7 @@ pub enum TableFormat {
 pub enum Command {
     /// Check, train, evaluate, export and prove an experiment
     #[command(
-        after_help = "Examples:\n  etalon run experiments/cifar_cnn.yaml\n  etalon run experiments/cifar_cnn.yaml train.epochs=3 optimizer.learning_rate=0.01\n  etalon run --resume runs/cifar_cnn/20260101T120000Z-1-3fa9c1"
+        after_help = "Examples:\n  etalon run experiments/cifar_cnn.yaml\n  etalon run experiments/cifar_cnn.yaml train.epochs=3 seed=2\n  etalon run --resume runs/cifar_cnn/20260101T120000Z-1-3fa9c1"
     )]
     Run(RunArguments),
     /// Say everything that is wrong with experiment files, without data
