@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use kernels::input::Normalization;
 use rayon::prelude::*;
-use record::Normalization;
 
 use crate::duplicates::{self, Duplicate};
 use crate::error::Problem;

@@ -1,6 +1,6 @@
 //! How 8-bit values become the numbers that a network sees. It belongs to the model: the data only says which it is.
 
-use record::Normalization;
+use kernels::input::Normalization;
 use spec::{Chosen, Fault, Faults, Field, Kind, KindTable, Node, Word};
 
 spec::section! {

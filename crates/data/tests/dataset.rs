@@ -8,7 +8,7 @@ use data::{
     Batch, Cards, DataSection, Dataset, Error, Loader, LoaderSettings, Mode, PartName, Pixels, Places, Values, check,
     preview, summary,
 };
-use record::Normalization;
+use kernels::input::Normalization;
 use spec::{Faults, Sources, Word, parse, resolve};
 
 const DIGITS: &str = "dataset: digits\ntrain: {split: all}\nvalidation: {split: all, fraction: 0.15}\ntest: {split: all, fraction: 0.25}\n";

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use evaluator::compare::{CompareError, Format, compare, readable};
-use record::{DatasetRecord, Metric, Normalization, ProofRecord, Run, RunDirectory, RunFile, Start, Status, Verdict};
+use kernels::input::Normalization;
+use record::{DatasetRecord, Metric, ProofRecord, Run, RunDirectory, RunFile, Start, Status, Verdict};
 
 /// What the runs of these tests differ in.
 struct Made {

@@ -1,7 +1,7 @@
 //! What an exported file says of itself, as key and value.
 
+use kernels::input::Normalization;
 use model::names;
-use record::Normalization;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;

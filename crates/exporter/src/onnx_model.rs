@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use kernels::input::Normalization;
 use model::names;
 use ndarray::ArrayView4;
 use prost::Message;
-use record::Normalization;
 
 use crate::error::Error;
 use crate::metadata::Metadata;

@@ -7,8 +7,8 @@ use exporter::{
     About, Error, Layout, OnnxModel, OnnxSection, Proof, ProofSamples, ProofSection, Prove, document, prove,
 };
 use kernels::Isa;
+use kernels::input::Normalization;
 use model::Network;
-use record::Normalization;
 use spec::{Faults, Sources};
 
 const N: usize = 40;

@@ -3,6 +3,8 @@
 //! By channel `y = x * scale[c] + shift[c]`; per image `y = (x - mean) / sqrt(variance)` over all numbers of an image, with
 //! the biased variance; an image of one value gives zeros. bytes: `[n, height, width, channels]` without border.
 
+use serde::{Deserialize, Serialize};
+
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::{Isa, View};
@@ -11,6 +13,21 @@ use crate::{Isa, View};
 const MOST_CHANNELS: usize = 64;
 /// The most numbers in a vector.
 const MOST_LANES: usize = 16;
+
+/// Which of the two, with its numbers: in the words that data, networks, runs and exported files share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// By channel.
+    Affine {
+        /// Factors.
+        scale: Vec<f32>,
+        /// Summands.
+        shift: Vec<f32>,
+    },
+    /// Per image.
+    PerImage,
+}
 
 /// By channel; the border of `y` is left alone.
 ///

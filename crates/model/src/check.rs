@@ -1,7 +1,7 @@
 //! A network checked as a whole: shapes from the image to the scores, nothing unread, as many scores as classes.
 
 use graph::{DType, Graph, Op, Shape};
-use record::Normalization;
+use kernels::input::Normalization;
 use spec::{Fault, Faults, Node};
 
 use crate::expand::{Unfolded, Unfolder};

@@ -1,7 +1,7 @@
 //! A network with shapes: its layers in order, its parameters by path, and how it is written into a graph.
 
 use graph::{DType, Graph, NodeId, Op, Shape};
-use record::Normalization;
+use kernels::input::Normalization;
 
 use crate::initializers::Initializer;
 use crate::layers::{Build, Layer};

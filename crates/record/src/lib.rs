@@ -10,7 +10,6 @@ mod number;
 pub mod whole;
 
 mod directory;
-mod normalization;
 mod run_file;
 
 pub mod checkpoint;
@@ -22,7 +21,6 @@ pub use error::Error;
 pub use find::{Listing, Run};
 pub use history::{Epoch, History};
 pub use moment::now;
-pub use normalization::Normalization;
 pub use run_file::{
     DatasetRecord, Fingerprints, Metric, ProofRecord, RunFile, Status, Summary, SummaryDataset, SummaryProof, Verdict,
 };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use kernels::input::Normalization;
 use serde::{Deserialize, Serialize};
 
-use crate::normalization::Normalization;
 use crate::number::null_is_nan;
 
 /// How a run stands.

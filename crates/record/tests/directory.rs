@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use record::{DatasetRecord, Metric, Normalization, Run, RunDirectory, RunFile, Start, Status, files, find};
+use kernels::input::Normalization;
+use record::{DatasetRecord, Metric, Run, RunDirectory, RunFile, Start, Status, files, find};
 
 fn run_file(name: &str, seed: u64, started: &str) -> RunFile {
     let dataset = DatasetRecord {

@@ -9,8 +9,9 @@ use std::sync::atomic::AtomicBool;
 
 use engine::{Settings, Threads, Variables};
 use kernels::Isa;
+use kernels::input::Normalization;
 use model::Network;
-use record::{Epoch, Normalization, RunDirectory};
+use record::{Epoch, RunDirectory};
 use serde_json::Value as Json;
 use spec::{Faults, Node, Sources};
 use trainer::{Batch, Facts, Observer, Setup, Source, Trainer, Training, Validation};

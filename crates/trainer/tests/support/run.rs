@@ -1,6 +1,7 @@
 //! A run directory to train in.
 
-use record::{DatasetRecord, Normalization, RunDirectory, RunFile, Start};
+use kernels::input::Normalization;
+use record::{DatasetRecord, RunDirectory, RunFile, Start};
 
 /// A new run in the folder.
 pub fn directory(folder: &tempfile::TempDir) -> RunDirectory {
