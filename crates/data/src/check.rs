@@ -63,7 +63,8 @@ pub fn check(data: &Node, cards: &Cards, faults: &mut Faults) -> Checked {
     let node = |key: &str| data.find(key).filter(|node| node.is_sound() && !node.is_word("none"));
     let steps = Arc::new(Steps::of(data));
     let mut choices = Vec::new();
-    if let Some(dataset) = node("dataset")
+    // `none` is a word for what may be left out, which a dataset may not.
+    if let Some(dataset) = data.find("dataset").filter(|node| node.is_sound())
         && let Some(card) = cards.find(dataset, faults)
     {
         choices.push(choice(card, data, &steps, faults));
