@@ -1,8 +1,13 @@
-//! The arguments of the command.
+//! What every command takes, and the list of commands; the arguments of each stand in its file in `commands`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{
+    CheckArguments, CompareArguments, DataArguments, EvaluateArguments, ExportArguments, PredictArguments,
+    ReproduceArguments, RunArguments, SweepArguments, VerifyArguments,
+};
 
 /// One YAML file is one experiment: checked, trained, evaluated, exported to ONNX and proven.
 #[derive(Parser)]
@@ -72,6 +77,12 @@ pub enum Command {
         after_help = "Examples:\n  etalon run experiments/cifar_cnn.yaml\n  etalon run experiments/cifar_cnn.yaml train.epochs=3 seed=2\n  etalon run --resume runs/cifar_cnn/20260101T120000Z-1-3fa9c1"
     )]
     Run(RunArguments),
+    /// Run every trial of a file with `sweep` or `seeds`, or list them
+    #[command(after_help = "Example:\n  etalon sweep experiments/activations.yaml --dry-run")]
+    Sweep(SweepArguments),
+    /// Run a run again from what its directory holds, and compare the bytes of weights and predictions
+    #[command(after_help = "Example:\n  etalon reproduce cifar_cnn")]
+    Reproduce(ReproduceArguments),
     /// Say everything that is wrong with experiment files, without data
     #[command(after_help = "Example:\n  etalon check experiments/*.yaml")]
     Check(CheckArguments),
@@ -97,108 +108,4 @@ pub enum Command {
     /// Show an experiment's data: counts, sizes, and a sheet before and after augmentation
     #[command(after_help = "Example:\n  etalon data experiments/cifar_cnn_augmented.yaml --preview preview.png")]
     Data(DataArguments),
-}
-
-#[derive(Args)]
-pub struct RunArguments {
-    /// The experiment file
-    #[arg(required_unless_present = "resume")]
-    pub file: Option<PathBuf>,
-    /// Overrides, key.path=value
-    #[arg(value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
-    /// Go on with an interrupted run, to the bit as if it had not stopped
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "overrides"])]
-    pub resume: Option<PathBuf>,
-    /// `json` ends with one line for programs
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-}
-
-#[derive(Args)]
-pub struct CheckArguments {
-    /// Experiment files; what holds a `=` is an override for all of them
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<String>,
-    /// `json` prints {"faults": [...]}
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-}
-
-#[derive(Args)]
-pub struct EvaluateArguments {
-    /// A run directory, or the name of an experiment for its latest run
-    pub run: PathBuf,
-    /// Which part: train, validation or test
-    #[arg(long)]
-    pub part: Option<String>,
-    /// Which checkpoint: last or best
-    #[arg(long)]
-    pub checkpoint: Option<String>,
-    /// `json` ends with one line for programs
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-}
-
-#[derive(Args)]
-pub struct ExportArguments {
-    /// A run directory, or the name of an experiment for its latest run
-    pub run: PathBuf,
-    /// Overrides of the export section, export.onnx.softmax=true
-    #[arg(value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
-    /// Where to write it
-    #[arg(short, long, value_name = "FILE", default_value = "model.onnx")]
-    pub output: PathBuf,
-}
-
-#[derive(Args)]
-pub struct VerifyArguments {
-    /// A run directory, or the name of an experiment for its latest run
-    pub run: PathBuf,
-    /// Another ONNX file to prove against the run
-    #[arg(long, value_name = "FILE")]
-    pub onnx: Option<PathBuf>,
-    /// `json` prints the proof for programs
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-}
-
-#[derive(Args)]
-pub struct PredictArguments {
-    /// A run directory, the name of an experiment, or an .onnx that etalon wrote
-    pub model: PathBuf,
-    /// Images, or folders that are searched for images
-    #[arg(required = true)]
-    pub images: Vec<PathBuf>,
-    /// `json` prints one line an image
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-}
-
-#[derive(Args)]
-pub struct CompareArguments {
-    /// Run directories, names of experiments, or folders of runs [default: the runs folder]
-    pub runs: Vec<PathBuf>,
-    /// Column to sort by, `test/accuracy`; what is better comes first
-    #[arg(long, value_name = "COLUMN")]
-    pub sort: Option<String>,
-    /// How to write the table
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: TableFormat,
-}
-
-#[derive(Args)]
-pub struct DataArguments {
-    /// The experiment file
-    pub file: PathBuf,
-    /// Overrides, key.path=value
-    #[arg(value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
-    /// Where to write the preview sheet
-    #[arg(long, value_name = "FILE", default_value = "preview.png")]
-    pub preview: PathBuf,
-    /// `json` prints the summary for programs
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
 }

@@ -4,13 +4,18 @@
 
 use std::path::{Path, PathBuf};
 
+mod family;
+
+use std::collections::BTreeMap;
+
 use evaluator::Evaluation;
 use model::Network;
-use spec::{Bindings, Chosen, Faults, Node, Override, Sources, Type, Value, Word};
+use spec::{Chosen, Elsewhere, Faults, Node, Override, Sources, Type, Value, Word};
 use trainer::{Facts, Training, Validation};
 
 use crate::failure::Failure;
 use crate::progress::thousands;
+use crate::sweep::{self, Family, SweepSection};
 
 spec::choice! {
     /// What the network is for.
@@ -67,11 +72,30 @@ spec::section! {
         pub export: exporter::ExportSection = {};
         /// How the engine computes.
         pub engine: EngineSection = {};
+        /// Files that this one is laid over, relative to it; the later wins. Mappings merge, lists are replaced.
+        pub extends: Elsewhere = none, ty Type::List { of: &Type::Text, lone: true };
+        /// Names for values: `$width` stands for what `width` is here, anywhere below.
+        pub vars: Elsewhere = none, synonyms &["variables"];
+        /// Changes by path to what is extended: `{model.layers.dense_2.dense.units: 100}`.
+        pub r#override: Elsewhere = none, synonyms &["overrides"];
+        /// One run for each of these seeds.
+        pub seeds: Elsewhere = none, ty SEEDS;
+        /// Many runs with other values.
+        pub sweep: Elsewhere = none, ty SWEEP;
     }
 }
 
 /// The type of a whole file.
 const TYPE: Type = Type::Section(&Experiment::SECTION);
+
+/// The type of `seeds`.
+pub const SEEDS: Type = Type::List { of: &<u64 as Word>::TYPE, lone: true };
+
+/// The type of `sweep`.
+pub const SWEEP: Type = Type::Section(&SweepSection::SECTION);
+
+/// Keys that make one experiment out of files, or several runs out of one experiment; a resolved file has none of them.
+const FAMILY_KEYS: [&str; 5] = ["extends", "vars", "override", "seeds", "sweep"];
 
 /// An experiment with nothing wrong, as every crate reads its part.
 pub struct Checked {
@@ -86,6 +110,10 @@ pub struct Checked {
     pub network: Network,
     pub training: Training,
     pub evaluation: Evaluation,
+    /// What the variables stand for.
+    pub vars: BTreeMap<String, String>,
+    /// The runs that the file asks for, where it asks for several; everything else here is then the first of them.
+    pub family: Option<Family>,
 }
 
 impl Checked {
@@ -140,15 +168,79 @@ fn check_bytes(
 ) -> Option<Checked> {
     let before = faults.len();
     let root = spec::parse(&file.display().to_string(), &written, sources, faults)?;
-    let root = overridden(named(root, file), overrides, sources, faults);
-    let root = without_variables(root, faults);
-    let resolved = spec::resolve(&root, &TYPE, faults);
-    let parts = check_parts(&resolved, cards, faults);
-    let (data, network, training, evaluation) = parts.filter(|_| faults.len() == before)?;
-    let experiment = Experiment::read(&resolved);
-    let preprocess = resolved.find("data").and_then(|data| data.find("preprocess")).map(spec::to_yaml);
-    let (resolved, preprocess) = (spec::to_yaml(&resolved), preprocess.unwrap_or_default());
-    Some(Checked { written, resolved, preprocess, experiment, data, network, training, evaluation })
+    let root = family::assemble(&root, file, sources, faults);
+    let mut root = named(overridden(root, overrides, sources, faults), file);
+    let [seeds, sweep] = ["seeds", "sweep"].map(|key| family::take(&mut root, key).map(|entry| entry.node));
+    family::check_variables(&root, sweep.as_ref(), faults);
+    let mut runs = sweep::read(&root, seeds.as_ref(), sweep.as_ref(), faults);
+    if let Some(runs) = &mut runs {
+        runs.find_whole_numbers(&mut |changes, alone| drop(one(&root, changes, cards, alone)));
+    }
+    let first = runs.as_ref().map(Family::first).unwrap_or_default();
+    let mut one_of_them = one(&root, &first, cards, faults);
+    if let Some(runs) = &mut runs {
+        runs.check_objective(&one_of_them.judging(), faults);
+        runs.points_to_check().iter().for_each(|changes| drop(one(&root, changes, cards, faults)));
+    }
+    (faults.len() == before).then(|| one_of_them.checked(written, runs)).flatten()
+}
+
+/// One run of a file: its resolved tree, and its parts as far as they are right.
+struct One {
+    resolved: Node,
+    vars: BTreeMap<String, String>,
+    data: Option<data::Checked>,
+    network: Option<Network>,
+    training: Option<Training>,
+    evaluation: Option<Evaluation>,
+}
+
+/// The run that these changes make of a file.
+fn one(root: &Node, changes: &[Override], cards: &data::Cards, faults: &mut Faults) -> One {
+    let mut root = root.clone();
+    changes.iter().for_each(|change| spec::apply_override(&mut root, change, faults));
+    let (root, vars) = family::without_variables(spec::normalize(&root, &TYPE), faults);
+    let mut resolved = spec::resolve(&root, &TYPE, faults);
+    for key in FAMILY_KEYS {
+        family::take(&mut resolved, key);
+    }
+    let (data, network, training, evaluation) = check_parts(&resolved, cards, faults);
+    One { resolved, vars, data: Some(data), network, training, evaluation }
+}
+
+impl One {
+    /// What a sweep's objective must fit.
+    fn judging(&self) -> sweep::Facts {
+        let unjudged = match self.data.as_ref().map(|data| data.validation) {
+            Some(data::Validation::Absent) => Some("there is no validation part"),
+            Some(data::Validation::IsTest) => Some("it is the test part, and the winner's number would not be honest"),
+            Some(data::Validation::Chooses) | None => None,
+        };
+        let epochs = self.resolved.find("train").and_then(|train| train.find("epochs"));
+        sweep::Facts {
+            metrics: self.evaluation.as_ref().map(|of| of.directions().into_iter().map(|(name, _)| name).collect()),
+            unjudged,
+            in_epochs: epochs.is_none_or(|epochs| !epochs.is_word("none")),
+        }
+    }
+
+    /// The run, where every part of it is right.
+    fn checked(&mut self, written: Vec<u8>, family: Option<Family>) -> Option<Checked> {
+        let experiment = Experiment::read(&self.resolved);
+        let preprocess = self.resolved.find("data").and_then(|data| data.find("preprocess")).map(spec::to_yaml);
+        Some(Checked {
+            written,
+            resolved: spec::to_yaml(&self.resolved),
+            preprocess: preprocess.unwrap_or_default(),
+            experiment,
+            data: self.data.take()?,
+            network: self.network.take()?,
+            training: self.training.take()?,
+            evaluation: self.evaluation.take()?,
+            vars: std::mem::take(&mut self.vars),
+            family,
+        })
+    }
 }
 
 /// An experiment without a name is called as its file.
@@ -173,22 +265,12 @@ fn overridden(root: Node, overrides: &[String], sources: &mut Sources, faults: &
     spec::normalize(&root, &TYPE)
 }
 
-/// Only the network knows variables: `$classes`, and the parameters of its blocks.
-fn without_variables(mut root: Node, faults: &mut Faults) -> Node {
-    if let Value::Map(map) = &mut root.value {
-        for entry in map.entries.iter_mut().filter(|entry| entry.key != "model") {
-            entry.node = spec::substitute(&entry.node, &Bindings::closed(), faults);
-        }
-    }
-    root
-}
-
 /// Every crate checks its sections, with the facts that the crates before it found.
 fn check_parts(
     resolved: &Node,
     cards: &data::Cards,
     faults: &mut Faults,
-) -> Option<(data::Checked, Network, Training, Evaluation)> {
+) -> (data::Checked, Option<Network>, Option<Training>, Option<Evaluation>) {
     let section = |key: &str| resolved.find(key).cloned().unwrap_or_else(|| Node::bad(resolved.place));
     let data = data::check(&section("data"), cards, faults);
     let choice = data.choices.first();
@@ -215,7 +297,7 @@ fn check_parts(
     };
     let training = trainer::check(&section("loss"), &section("optimizer"), &section("train"), &facts, faults);
     exporter::check(&section("export"), faults);
-    Some((data, network?, training?, evaluation?))
+    (data, network, training, evaluation)
 }
 
 /// The metrics of the experiment and which of their values are better, as the trainer says it.

@@ -14,6 +14,7 @@ mod network_table;
 mod pipeline;
 mod progress;
 mod report;
+mod sweep;
 mod terminal;
 
 use clap::Parser;

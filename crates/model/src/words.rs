@@ -52,8 +52,12 @@ fn resolve(node: &Node, fill: bool, faults: &mut Faults) -> Node {
     if let Some(blocks) = section("blocks") {
         out.set("blocks", blocks.place, resolver.blocks(blocks));
     }
-    let layers = resolver.layers(section("preset"), map.entry("layers").filter(|e| !e.node.is_word("none")), node);
-    out.set("layers", layers.place, layers);
+    let given = map.entry("layers").filter(|e| !e.node.is_word("none"));
+    // In normal form a file may leave the layers to the one that it extends.
+    if fill || given.is_some() || section("preset").is_some() {
+        let layers = resolver.layers(section("preset"), given, node);
+        out.set("layers", layers.place, layers);
+    }
     Node { value: Value::Map(out), place: node.place }
 }
 

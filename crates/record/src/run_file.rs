@@ -61,7 +61,7 @@ pub struct Fingerprints {
     pub resolved: String,
     /// Of the dataset's bytes.
     pub data: String,
-    /// Of the program.
+    /// Of the sources that the program was built from.
     pub code: String,
 }
 
@@ -142,6 +142,9 @@ pub struct RunFile {
     pub fingerprints: Fingerprints,
     /// Versions by name: `etalon`, and what it is built on where that matters.
     pub versions: BTreeMap<String, String>,
+    /// What the variables of the experiment stood for.
+    #[serde(default)]
+    pub vars: BTreeMap<String, String>,
     /// Instruction set that the kernels used.
     pub instruction_set: String,
     pub threads: usize,
@@ -201,6 +204,7 @@ impl RunFile {
             dataset,
             fingerprints: Fingerprints::default(),
             versions: BTreeMap::new(),
+            vars: BTreeMap::new(),
             instruction_set: String::new(),
             threads: 1,
             parameters: 0,

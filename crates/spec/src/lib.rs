@@ -5,6 +5,7 @@
 //! from it, and all [`Faults`] at once. This crate knows no layer, no loss, no tensor; it opens no file and runs nothing.
 
 mod fault;
+mod merge;
 mod nearest;
 mod parse;
 mod path;
@@ -18,15 +19,17 @@ mod tree;
 mod write;
 
 pub use fault::{Fault, FaultLine, Faults};
+pub use merge::merge;
 pub use nearest::{nearest, one_of};
 pub use parse::{MAX_BYTES, parse};
-pub use path::{Override, apply_override, item_names};
-pub use read::{Chosen, Reserved, Word};
+pub use path::{Override, apply_override, item_names, path};
+pub use read::{Chosen, Elsewhere, Reserved, Word, number};
 pub use resolve::{
     Known, Step, embedded, is_name, normalize, resolve, resolve_kind, resolve_step, resolve_steps, unknown,
 };
+pub use section::key_of;
 pub use source::{Origin, Place, SourceId, Sources};
 pub use substitute::{Bindings, substitute, substitute_within, variable};
 pub use table::{Choice, Default, Field, Kind, KindTable, Own, Range, Section, Type};
 pub use tree::{Entry, Map, Node, Scalar, Value};
-pub use write::to_yaml;
+pub use write::{to_flow, to_yaml};

@@ -21,11 +21,7 @@ impl Override {
             faults.push(Fault::new(place, "an override is written key.path=value").help("for example train.epochs=3"));
             return None;
         };
-        let path: Vec<String> = path.trim().split('.').map(str::to_string).collect();
-        if path.iter().any(String::is_empty) {
-            faults.push(Fault::new(place, "the path of an override has an empty part"));
-            return None;
-        }
+        let path = self::path(path, place, faults)?;
         let offset = text.len() - value.len();
         let before = faults.len();
         let value = parse_part(source, value, offset, faults);
@@ -34,6 +30,16 @@ impl Override {
         }
         Some(Override { path, value: on_command_line(value?), place })
     }
+}
+
+/// The parts of a dotted path.
+pub fn path(text: &str, place: Place, faults: &mut Faults) -> Option<Vec<String>> {
+    let path: Vec<String> = text.trim().split('.').map(str::to_string).collect();
+    if path.iter().any(String::is_empty) {
+        faults.push(Fault::new(place, format!("the path `{}` has an empty part", text.trim())));
+        return None;
+    }
+    Some(path)
 }
 
 fn on_command_line(mut node: Node) -> Node {

@@ -36,8 +36,25 @@ impl Word for Reserved {
     }
 }
 
+/// A key that is taken out of the tree before typed values are read, so that the struct holds nothing of it; declare it
+/// with `ty`.
+#[derive(Clone, Copy, Debug)]
+pub struct Elsewhere;
+
+impl Word for Elsewhere {
+    const TYPE: Type = Type::Free;
+
+    fn read(_: &Node) -> Elsewhere {
+        Elsewhere
+    }
+
+    fn read_key(_: &Node, _: &str) -> Elsewhere {
+        Elsewhere
+    }
+}
+
 /// The number that a scalar says, if it says one: `1e-3`, `1_000` is not one.
-pub(crate) fn number(node: &Node) -> Option<f64> {
+pub fn number(node: &Node) -> Option<f64> {
     match &node.value {
         Value::Scalar(s) if !s.quoted && s.text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
             s.text.parse::<f64>().ok().filter(|x| x.is_finite())

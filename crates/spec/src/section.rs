@@ -1,5 +1,13 @@
 //! The one macro of the language: a struct whose fields are keys, with their documentation, defaults and bounds.
 
+/// The key of a field: its name, without the mark of names that are words of Rust (`r#override`).
+pub const fn key_of(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
 /// Declares a section: the struct, its table of keys, and how it is read.
 ///
 /// ```
@@ -53,18 +61,18 @@ macro_rules! section {
             const TYPE: $crate::Type = $crate::Type::Section(&$name::SECTION);
 
             fn read(node: &$crate::Node) -> Self {
-                $name { $( $field: <$ty as $crate::Word>::read_key(node, stringify!($field)), )* }
+                $name { $( $field: <$ty as $crate::Word>::read_key(node, $crate::key_of(stringify!($field))), )* }
             }
         }
     };
     (@field $field:ident, $doc:expr, $ty:ty, required) => {
-        $crate::Field::required(stringify!($field), $doc, <$ty as $crate::Word>::TYPE)
+        $crate::Field::required($crate::key_of(stringify!($field)), $doc, <$ty as $crate::Word>::TYPE)
     };
     (@field $field:ident, $doc:expr, $ty:ty, none) => {
-        $crate::Field::optional(stringify!($field), $doc, <$ty as $crate::Word>::TYPE)
+        $crate::Field::optional($crate::key_of(stringify!($field)), $doc, <$ty as $crate::Word>::TYPE)
     };
     (@field $field:ident, $doc:expr, $ty:ty, $default:tt) => {
-        $crate::Field::with_default(stringify!($field), $doc, <$ty as $crate::Word>::TYPE, stringify!($default))
+        $crate::Field::with_default($crate::key_of(stringify!($field)), $doc, <$ty as $crate::Word>::TYPE, stringify!($default))
     };
 }
 

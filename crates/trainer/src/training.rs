@@ -33,6 +33,8 @@ pub struct Setup<'a> {
     pub directions: &'a [(String, Direction)],
     /// Set when training should stop after the step that is running.
     pub stop: &'a AtomicBool,
+    /// The number of epochs after which training stops as if it had been asked to, to be gone on with later.
+    pub pause_after: Option<u64>,
 }
 
 /// Measures on validation: gives `validation/loss`, `validation/accuracy`, …
@@ -167,6 +169,10 @@ impl<'a> Trainer<'a> {
             epoch.seconds = begun.elapsed().as_secs_f64();
             epoch.images_per_second = images / training_time.max(1e-9);
             early = self.end_epoch(epoch, &mut history, observer)?;
+            let goes_on = !early && !self.setup.all_steps_are_done(&self.state);
+            if goes_on && self.setup.pause_after.is_some_and(|epochs| self.state.epoch >= epochs) {
+                return Ok(self.ended(true, false));
+            }
         }
         Ok(self.ended(false, early))
     }

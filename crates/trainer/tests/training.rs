@@ -127,6 +127,7 @@ fn train(
         directory,
         directions: &directions,
         stop: if stop_after.is_some() { &STOPS } else { &NEVER },
+        pause_after: None,
     };
     let mut trainer = match if resume { Trainer::resume(setup) } else { Trainer::new(setup) } {
         Ok(trainer) => trainer,

@@ -134,6 +134,7 @@ fn losses(network: &Network, training: &Training, n_batches: usize, spread: f32)
         directory: &directory,
         directions: &[],
         stop: &AtomicBool::new(false),
+        pause_after: None,
     };
     let mut trainer = Trainer::new(setup).unwrap();
     for (index, parameter) in network.parameters.iter().filter(|p| p.trained).enumerate() {

@@ -2,14 +2,26 @@
 
 use std::path::Path;
 
+use clap::Args;
 use serde_json::json;
 use spec::{Faults, Sources};
 
-use crate::cli::{CheckArguments, Common, Format};
+use crate::cli::{Common, Format};
 use crate::experiment;
 use crate::failure::{Failure, Outcome};
 use crate::network_table::network_table;
 use crate::terminal;
+
+/// Arguments of `etalon check`.
+#[derive(Args)]
+pub struct CheckArguments {
+    /// Experiment files; what holds a `=` is an override for all of them
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// `json` prints {"faults": [...]}
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
 
 /// Checks every file with the same overrides and shows the faults of all.
 pub fn check(arguments: &CheckArguments, common: &Common) -> Outcome {

@@ -2,12 +2,26 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use evaluator::compare::{Format, compare as side_by_side, readable};
 use record::Run;
 
-use crate::cli::{Common, CompareArguments, TableFormat};
+use crate::cli::{Common, TableFormat};
 use crate::failure::{Failure, Outcome};
 use crate::terminal;
+
+/// Arguments of `etalon compare`.
+#[derive(Args)]
+pub struct CompareArguments {
+    /// Run directories, names of experiments, or folders of runs [default: the runs folder]
+    pub runs: Vec<PathBuf>,
+    /// Column to sort by, `test/accuracy`; what is better comes first
+    #[arg(long, value_name = "COLUMN")]
+    pub sort: Option<String>,
+    /// How to write the table
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: TableFormat,
+}
 
 /// Compares the runs that are named, or all in the runs folder; damaged ones are named and passed over.
 pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {

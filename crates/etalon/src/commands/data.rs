@@ -1,12 +1,31 @@
 //! `etalon data`: what an experiment's data is, and a sheet of it before and after augmentation.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::json;
 
-use crate::cli::{Common, DataArguments, Format};
+use crate::cli::{Common, Format};
 use crate::experiment;
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::Prepared;
 use crate::terminal;
+
+/// Arguments of `etalon data`.
+#[derive(Args)]
+pub struct DataArguments {
+    /// The experiment file
+    pub file: PathBuf,
+    /// Overrides, key.path=value
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Where to write the preview sheet
+    #[arg(long, value_name = "FILE", default_value = "preview.png")]
+    pub preview: PathBuf,
+    /// `json` prints the summary for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
 
 /// Prints the summary and writes the sheet.
 pub fn data(arguments: &DataArguments, common: &Common) -> Outcome {

@@ -1,9 +1,29 @@
 //! `etalon evaluate`: a finished run, measured again, on the part and with the weights that are asked for.
 
-use crate::cli::{Common, EvaluateArguments, Format};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{Common, Format};
 use crate::failure::Outcome;
 use crate::pipeline::{self, FinishedRun};
 use crate::{report, terminal};
+
+/// Arguments of `etalon evaluate`.
+#[derive(Args)]
+pub struct EvaluateArguments {
+    /// A run directory, or the name of an experiment for its latest run
+    pub run: PathBuf,
+    /// Which part: train, validation or test
+    #[arg(long)]
+    pub part: Option<String>,
+    /// Which checkpoint: last or best
+    #[arg(long)]
+    pub checkpoint: Option<String>,
+    /// `json` ends with one line for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
 
 /// Prints tables, or the line for programs; changes nothing in the run.
 pub fn evaluate(arguments: &EvaluateArguments, common: &Common) -> Outcome {

@@ -1,9 +1,26 @@
 //! `etalon export`: a run's network as an ONNX file elsewhere, with other options.
 
-use crate::cli::{Common, ExportArguments};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::Common;
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::{self, FinishedRun};
 use crate::terminal;
+
+/// Arguments of `etalon export`.
+#[derive(Args)]
+pub struct ExportArguments {
+    /// A run directory, or the name of an experiment for its latest run
+    pub run: PathBuf,
+    /// Overrides of the export section, export.onnx.softmax=true
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE", default_value = "model.onnx")]
+    pub output: PathBuf,
+}
 
 /// Writes the file and proves it on the part that the run was judged on.
 pub fn export(arguments: &ExportArguments, common: &Common) -> Outcome {

@@ -6,8 +6,21 @@ mod data;
 mod evaluate;
 mod export;
 mod predict;
+mod reproduce;
 mod run;
+mod sweep;
 mod verify;
+
+pub use check::CheckArguments;
+pub use compare::CompareArguments;
+pub use data::DataArguments;
+pub use evaluate::EvaluateArguments;
+pub use export::ExportArguments;
+pub use predict::PredictArguments;
+pub use reproduce::ReproduceArguments;
+pub use run::RunArguments;
+pub use sweep::SweepArguments;
+pub use verify::VerifyArguments;
 
 use crate::cli::{Arguments, Command};
 use crate::failure::Outcome;
@@ -17,6 +30,8 @@ pub fn dispatch(arguments: &Arguments) -> Outcome {
     let common = &arguments.common;
     match &arguments.command {
         Command::Run(own) => run::run(own, common),
+        Command::Sweep(own) => sweep::sweep(own, common),
+        Command::Reproduce(own) => reproduce::reproduce(own, common),
         Command::Check(own) => check::check(own, common),
         Command::Evaluate(own) => evaluate::evaluate(own, common),
         Command::Export(own) => export::export(own, common),

@@ -2,16 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use data::{Pixels, Steps};
 use engine::{Feed, Input, Program, Variables};
 use exporter::OnnxModel;
 use model::names;
 use serde_json::json;
 
-use crate::cli::{Common, Format, PredictArguments};
+use crate::cli::{Common, Format};
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::{self, FinishedRun};
 use crate::{library, terminal};
+
+/// Arguments of `etalon predict`.
+#[derive(Args)]
+pub struct PredictArguments {
+    /// A run directory, the name of an experiment, or an .onnx that etalon wrote
+    pub model: PathBuf,
+    /// Images, or folders that are searched for images
+    #[arg(required = true)]
+    pub images: Vec<PathBuf>,
+    /// `json` prints one line an image
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
 
 /// What an image's name may end in.
 const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "bmp", "webp"];

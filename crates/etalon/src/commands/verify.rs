@@ -2,13 +2,27 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use record::files;
 use serde_json::json;
 
-use crate::cli::{Common, Format, VerifyArguments};
+use crate::cli::{Common, Format};
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::{self, FinishedRun};
 use crate::terminal;
+
+/// Arguments of `etalon verify`.
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// A run directory, or the name of an experiment for its latest run
+    pub run: PathBuf,
+    /// Another ONNX file to prove against the run
+    #[arg(long, value_name = "FILE")]
+    pub onnx: Option<PathBuf>,
+    /// `json` prints the proof for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
 
 /// Proves the run's file, or another one, against the run.
 pub fn verify(arguments: &VerifyArguments, common: &Common) -> Outcome {

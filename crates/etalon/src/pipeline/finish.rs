@@ -41,7 +41,7 @@ pub fn finish(
     let network = prepared.network();
     let mut variables = trainer::load(network, &directory.file(checkpoint)).map_err(Failure::work)?;
     let judgement = judge(prepared, &mut variables, prepared.checked.judged_part())?;
-    run.metrics = judgement.metrics();
+    run.metrics.extend(judgement.metrics());
     keep(prepared, directory, &judgement)?;
     directory.save_run_file(run).map_err(Failure::work)?;
     if !common.quiet {

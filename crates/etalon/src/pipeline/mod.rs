@@ -5,6 +5,7 @@ mod finish;
 mod finished_run;
 mod measure;
 mod prepared;
+mod reuse;
 mod run;
 mod source;
 
@@ -13,4 +14,5 @@ pub use finish::{finish, judge};
 pub use finished_run::FinishedRun;
 pub use measure::Measurer;
 pub use prepared::{Prepared, settings};
-pub use run::{Finished, resume, start};
+pub use reuse::{Identity, finished, runs_of, why_not};
+pub use run::{Finished, fingerprints, resume, start};

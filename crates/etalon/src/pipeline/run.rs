@@ -23,17 +23,16 @@ pub struct Finished {
 }
 
 /// Starts a run of a checked experiment.
-pub fn start(checked: Checked, common: &Common) -> Result<Finished, Failure> {
-    let prepared = Prepared::open(checked, common)?;
-    let run = run_file(&prepared);
+pub fn start(prepared: &Prepared, common: &Common, pause_after: Option<u64>) -> Result<Finished, Failure> {
+    let run = run_file(prepared);
     let checked = &prepared.checked;
     let begin = Start { experiment: &checked.written, resolved: &checked.resolved, run: &run };
     let directory = RunDirectory::create(&common.runs_dir, &begin).map_err(Failure::work)?;
-    work(&prepared, directory, common, false)
+    work(prepared, directory, common, &Stretch { resumes: false, pause_after })
 }
 
 /// Goes on with a run that did not come to its end.
-pub fn resume(word: &Path, common: &Common) -> Result<Finished, Failure> {
+pub fn resume(word: &Path, common: &Common, pause_after: Option<u64>) -> Result<Finished, Failure> {
     let found = record::find::resolve(&word.to_string_lossy(), &common.runs_dir).map_err(Failure::work)?;
     if found.status() == Status::Done {
         return Err(Failure::Work(format!("{} is done; there is nothing to go on with", found.directory.display())));
@@ -43,7 +42,7 @@ pub fn resume(word: &Path, common: &Common) -> Result<Finished, Failure> {
     let prepared = Prepared::open(checked, common)?;
     same_data(&found, &prepared)?;
     let has_checkpoint = directory.file(files::LAST).is_file();
-    work(&prepared, directory, common, has_checkpoint)
+    work(&prepared, directory, common, &Stretch { resumes: has_checkpoint, pause_after })
 }
 
 pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
@@ -58,9 +57,14 @@ pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
     Err(Failure::Work(format!("{why}; bring the old data back, or start a new run")))
 }
 
+/// What a run of this experiment on data with this fingerprint is recognized by.
+pub fn fingerprints(checked: &Checked, data: &str) -> Fingerprints {
+    let resolved = record::fingerprint(checked.resolved.as_bytes());
+    Fingerprints { resolved, data: data.to_string(), code: env!("ETALON_CODE").to_string() }
+}
+
 fn run_file(prepared: &Prepared) -> RunFile {
     let Prepared { checked, dataset, settings } = prepared;
-    let resolved = record::fingerprint(checked.resolved.as_bytes());
     let version = env!("CARGO_PKG_VERSION").to_string();
     let found = DatasetRecord {
         name: dataset.name.clone(),
@@ -72,7 +76,8 @@ fn run_file(prepared: &Prepared) -> RunFile {
         normalization: checked.network.normalization.clone(),
     };
     RunFile {
-        fingerprints: Fingerprints { resolved, data: dataset.fingerprint.clone(), code: version.clone() },
+        fingerprints: fingerprints(checked, &dataset.fingerprint),
+        vars: checked.vars.clone(),
         versions: BTreeMap::from([("etalon".to_string(), version)]),
         instruction_set: settings.isa.name().to_string(),
         threads: settings.threads.count(),
@@ -81,8 +86,14 @@ fn run_file(prepared: &Prepared) -> RunFile {
     }
 }
 
+/// From where a run is worked on, and how far.
+struct Stretch {
+    resumes: bool,
+    pause_after: Option<u64>,
+}
+
 /// Trains and finishes; whatever happens, `run.json` says how it went.
-fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, resumes: bool) -> Result<Finished, Failure> {
+fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, stretch: &Stretch) -> Result<Finished, Failure> {
     logging::to_run(&directory.file(files::LOG)).map_err(Failure::work)?;
     let mut run = directory.run_file().map_err(Failure::work)?;
     (run.status, run.failure) = (Status::Running, None);
@@ -90,7 +101,7 @@ fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, resumes: 
     if !common.quiet {
         terminal::notice(&introduction(prepared, &directory));
     }
-    let outcome = train(prepared, &directory, common, resumes, &mut run)
+    let outcome = train(prepared, &directory, common, stretch, &mut run)
         .and_then(|()| finish(prepared, &directory, common, &mut run));
     run.finished = Some(record::now());
     run.status = match &outcome {
@@ -131,7 +142,7 @@ fn train(
     prepared: &Prepared,
     directory: &RunDirectory,
     common: &Common,
-    resumes: bool,
+    stretch: &Stretch,
     run: &mut RunFile,
 ) -> Result<(), Failure> {
     let Prepared { checked, dataset, settings } = prepared;
@@ -147,8 +158,9 @@ fn train(
         directory,
         directions: &directions,
         stop: interrupt::listen()?,
+        pause_after: stretch.pause_after,
     };
-    let trainer = if resumes { Trainer::resume(setup) } else { Trainer::new(setup) };
+    let trainer = if stretch.resumes { Trainer::resume(setup) } else { Trainer::new(setup) };
     let mut trainer = trainer.map_err(Failure::work)?;
     let mut source =
         TrainingPart::new(dataset, &checked.training.train, checked.experiment.seed, settings.threads.count())?;

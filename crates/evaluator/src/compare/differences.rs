@@ -23,6 +23,7 @@ pub(super) fn experiment(run: &Run) -> Result<Experiment, String> {
         Some(tree) if faults.is_empty() => {
             let mut values = Experiment::new();
             flatten("", &tree, &mut values);
+            values.extend(run.file.vars.iter().map(|(name, text)| (format!("vars.{name}"), text.clone())));
             Ok(values)
         }
         _ => {
