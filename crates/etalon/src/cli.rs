@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kernels::Isa;
 
 use crate::commands::{
     CheckArguments, CompareArguments, DataArguments, EvaluateArguments, ExportArguments, PredictArguments,
@@ -31,6 +32,9 @@ pub struct Common {
     /// Threads to compute with; results are the same for any number [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Common options")]
     pub threads: Option<u16>,
+    /// Instructions to compute with, which decide the last bits of every number [default: the fastest of this processor]
+    #[arg(long, global = true, env = "ETALON_INSTRUCTION_SET", hide_env_values = true, value_name = "NAME", value_parser = instruction_set, help_heading = "Common options")]
+    pub instruction_set: Option<Isa>,
     /// Say more: -v for information, -vv for details
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Common options")]
     pub verbose: u8,
@@ -52,6 +56,15 @@ impl Common {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(all, usize::from)
     }
+}
+
+/// The instruction set of this name, if the processor has it; an empty variable counts as none.
+fn instruction_set(name: &str) -> Result<Isa, String> {
+    if name.is_empty() {
+        return Ok(Isa::best());
+    }
+    let names = || Isa::available().into_iter().map(Isa::name);
+    Isa::by_name(name).ok_or_else(|| format!("this processor has {}", names().collect::<Vec<_>>().join(", ")))
 }
 
 /// For people or for programs.

@@ -36,7 +36,8 @@ impl Prepared {
 
 /// The threads and the instruction set of this machine.
 pub fn settings(common: &Common) -> Settings {
-    Settings { isa: Isa::best(), threads: Threads::new(common.n_threads()), keep_all: false }
+    let isa = common.instruction_set.unwrap_or_else(Isa::best);
+    Settings { isa, threads: Threads::new(common.n_threads()), keep_all: false }
 }
 
 fn open(checked: &Checked, common: &Common) -> Result<Dataset, Failure> {
