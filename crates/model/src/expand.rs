@@ -260,7 +260,7 @@ impl Unfolder<'_> {
                 (model, blocks)
             }
             (None, None) => {
-                self.faults.push(unknown_step(&step.kind, step.kind_place, &[]));
+                self.faults.push(unknown_step(&step.kind, step.kind_place, &[]).0);
                 return self.after_a_fault(step.kind_place);
             }
         };

@@ -113,7 +113,7 @@ impl Resolver<'_> {
         };
         for entry in &map.entries {
             let Some(kind) = LAYERS.find(&entry.key) else {
-                self.fail(node, unknown_step(&entry.key, entry.key_place, &[]));
+                self.fail(node, unknown_step(&entry.key, entry.key_place, &[]).0);
                 continue;
             };
             let known: Vec<Known> = kind.fields.iter().map(|f| Known { name: f.name, synonyms: f.synonyms }).collect();
@@ -210,8 +210,12 @@ impl Resolver<'_> {
             self.call(&step, &Map::default())
         } else {
             let blocks: Vec<&str> = self.blocks.iter().map(|(name, _)| name.as_str()).collect();
-            let fault = unknown_step(&step.kind, step.kind_place, &blocks);
-            return self.fail(node, fault);
+            let (fault, meant) = unknown_step(&step.kind, step.kind_place, &blocks);
+            let Some(kind) = meant.filter(|_| self.fill) else { return self.fail(node, fault) };
+            self.faults.push(fault);
+            let step = Step { kind: kind.name.to_string(), ..step };
+            let parameters = self.layer(&step, kind);
+            return Step { parameters, ..step }.written(node.place);
         };
         Step { parameters, ..step }.written(node.place)
     }
@@ -302,8 +306,9 @@ pub(crate) fn resolve_layer(node: &Node, kind: &Kind, fill: bool, faults: &mut F
     resolved
 }
 
-/// The fault of a step that is no layer, no block and no preset.
-pub(crate) fn unknown_step(name: &str, place: spec::Place, blocks: &[&str]) -> Fault {
+/// The fault of a step that is no layer, no block and no preset; and the layer that was probably meant, so that its
+/// parameters and shapes are checked all the same.
+pub(crate) fn unknown_step(name: &str, place: spec::Place, blocks: &[&str]) -> (Fault, Option<&'static Kind>) {
     let layers = (LAYERS.kinds)();
     let known: Vec<Known> = layers
         .iter()
@@ -311,5 +316,6 @@ pub(crate) fn unknown_step(name: &str, place: spec::Place, blocks: &[&str]) -> F
         .chain(PRESETS.iter().map(|p| Known { name: p.name, synonyms: &[] }))
         .chain(blocks.iter().map(|name| Known { name, synonyms: &[] }))
         .collect();
-    unknown(place, LAYERS.what, name, &known).0
+    let (fault, meant) = unknown(place, LAYERS.what, name, &known);
+    (fault, meant.and_then(|name| LAYERS.find(name)))
 }

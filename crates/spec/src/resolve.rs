@@ -232,7 +232,14 @@ impl Resolver<'_> {
             _ => return self.unexpected(node, &Type::Text),
         };
         let Some(name) = name_node.text() else { return self.unexpected(&name_node, &Type::Text) };
-        let Some(kind) = table.find(name) else { return self.fail(node, unknown_kind(&name_node, name, table)) };
+        let place = name_node.place;
+        let (kind, name_node) = match table.find(name) {
+            Some(kind) => (kind, name_node),
+            None => match self.misnamed(place, name, table) {
+                Some(kind) => (kind, Node::word(kind.name, place)),
+                None => return if self.fill { Node::bad(node.place) } else { node.clone() },
+            },
+        };
         let empty = Map::default();
         let map = node.map().unwrap_or(&empty);
         let fields: Vec<&Field> = kind.fields.iter().chain(table.common).collect();
@@ -266,12 +273,21 @@ impl Resolver<'_> {
             Ok(step) => step,
             Err(fault) => return self.fail(node, fault),
         };
-        let Some(kind) = table.find(&step.kind) else {
-            let name = Node::word(&step.kind, step.kind_place);
-            return self.fail(node, unknown_kind(&name, &step.kind, table));
+        let known = table.find(&step.kind);
+        let Some(kind) = known.or_else(|| self.misnamed(step.kind_place, &step.kind, table)) else {
+            return if self.fill { Node::bad(node.place) } else { node.clone() };
         };
         let parameters = self.parameters(&step.parameters, kind, table.common);
-        Step { parameters, ..step }.written(node.place)
+        Step { parameters, kind: kind.name.to_string(), ..step }.written(node.place)
+    }
+
+    /// Says that there is no kind of this name; gives the one that was probably meant, so that its parameters are checked
+    /// all the same. A normal form keeps the name as it is written.
+    fn misnamed(&mut self, place: Place, name: &str, table: &KindTable) -> Option<&'static Kind> {
+        let known: Vec<Known> = (table.kinds)().iter().map(|k| Known { name: k.name, synonyms: k.synonyms }).collect();
+        let (fault, meant) = unknown(place, table.what, name, &known);
+        self.faults.push(fault);
+        meant.filter(|_| self.fill).and_then(|name| table.find(name))
     }
 
     fn parameters(&mut self, node: &Node, kind: &Kind, common: &[Field]) -> Node {
@@ -295,14 +311,14 @@ impl Resolver<'_> {
     /// Checks a mapping against its keys and writes it in the table's order, with defaults where `fill`.
     fn fields(&mut self, map: &Map, place: Place, fields: &[&Field], ignored: &[&str]) -> Node {
         let mut out = Map::default();
-        let mut meant: Vec<&str> = Vec::new();
+        let mut meant: Vec<(&str, &Node)> = Vec::new();
         for entry in &map.entries {
             if fields.iter().any(|f| f.name == entry.key) || ignored.contains(&entry.key.as_str()) {
                 continue;
             }
             let (fault, close) = unknown_key(entry.key_place, &entry.key, fields);
             self.faults.push(fault);
-            meant.extend(close);
+            meant.extend(close.map(|close| (close, &entry.node)));
             if !self.fill {
                 out.set(&entry.key, entry.key_place, entry.node.clone());
             }
@@ -313,7 +329,10 @@ impl Resolver<'_> {
                 let node = if off { entry.node.clone() } else { self.value(&entry.node, &field.ty) };
                 out.set(field.name, entry.key_place, node);
             } else if self.fill && !matches!(field.ty, Type::Later) {
-                let node = if meant.contains(&field.name) { Node::bad(place) } else { self.missing(field, place) };
+                let node = match meant.iter().find(|(name, _)| *name == field.name) {
+                    Some((_, misnamed)) => as_meant(misnamed, &field.ty),
+                    None => self.missing(field, place),
+                };
                 out.set(field.name, place.as_default(), node);
             }
         }
@@ -334,6 +353,13 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// The value of a key under a wrong name, so that what depends on it is checked all the same; nothing more is said of it.
+fn as_meant(node: &Node, ty: &Type) -> Node {
+    let mut silent = Faults::new();
+    let value = Resolver { fill: true, faults: &mut silent }.value(node, ty);
+    if silent.is_empty() { value } else { Node::bad(node.place) }
 }
 
 /// Whether a value has the form of a type, looking no deeper.
@@ -361,11 +387,6 @@ fn fits(node: &Node, ty: &Type) -> bool {
 pub fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-fn unknown_kind(at: &Node, name: &str, table: &KindTable) -> Fault {
-    let known: Vec<Known> = (table.kinds)().iter().map(|k| Known { name: k.name, synonyms: k.synonyms }).collect();
-    unknown(at.place, table.what, name, &known).0
 }
 
 /// The fault of an unknown key, and the key that was probably meant.
