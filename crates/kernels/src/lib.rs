@@ -26,6 +26,7 @@ pub mod copy;
 pub mod dropout;
 pub mod input;
 pub mod loss;
+pub mod peak;
 pub mod pool;
 pub mod random;
 pub mod softmax;
