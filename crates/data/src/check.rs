@@ -37,7 +37,7 @@ pub struct Checked {
     pub choose_on_test: bool,
     /// Decides who is in which part.
     pub split_seed: u64,
-    /// What is done about images that stand in training and in validation or test.
+    /// What is done about images that stand in two parts.
     pub duplicates: Duplicates,
     /// Place of the dataset's name.
     pub place: Place,

@@ -91,6 +91,19 @@ pub(crate) fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, blake3::Has
     hasher.finalize().to_hex().to_string()
 }
 
+/// A fingerprint of what is left without these samples of train; the same where there are none.
+pub(crate) fn without(fingerprint: String, dropped: &[u32]) -> String {
+    if dropped.is_empty() {
+        return fingerprint;
+    }
+    let mut hasher = blake3::Hasher::new();
+    text(&mut hasher, &fingerprint);
+    dropped.iter().for_each(|sample| {
+        hasher.update(&sample.to_le_bytes());
+    });
+    hasher.finalize().to_hex().to_string()
+}
+
 fn text(hasher: &mut blake3::Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes());
     hasher.update(text.as_bytes());

@@ -5,16 +5,14 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use kernels::input::Normalization;
-use rayon::prelude::*;
 
-use crate::duplicates::{self, Duplicate};
-use crate::error::Problem;
+use crate::gate::{self, Demands, Findings};
 use crate::normalize::{Normalize, of_statistics};
-use crate::parts::divide;
+use crate::parts::{divide, validation_is_test};
 use crate::statistics::statistics;
 use crate::steps::{Key, Mode, Scratch, Steps};
 use crate::{Checked, Choice, Error, FieldKind, ImageShape, Part, PartName, Pixels, Places, Progress, Published};
-use crate::{Split, Stored, read};
+use crate::{Split, Stored, checksum, read};
 
 /// A dataset, ready to be learned from.
 #[derive(Clone)]
@@ -29,15 +27,14 @@ pub struct Dataset {
     pub published: Published,
     /// The format of the layout that was read.
     pub layout: &'static str,
-    /// BLAKE3 of what was read, in hexadecimal digits.
+    /// BLAKE3 of what was read, and of what of it was dropped, in hexadecimal digits.
     pub fingerprint: String,
     /// The names of the classes, in the order of the labels.
     pub classes: Vec<String>,
     /// Whether the experiment allows choosing by the test part, which every table shows.
     pub choose_on_test: bool,
-    /// The images that stand in training and in validation or test; with `duplicates: drop`, those that were taken out of
-    /// training.
-    pub duplicates: Vec<Duplicate>,
+    /// What was noted before the first step.
+    pub findings: Findings,
     store: Arc<Store>,
 }
 
@@ -104,26 +101,27 @@ impl Dataset {
             measured: OnceLock::new(),
             fields: field_names(choice),
         };
-        store.check_sizes(&name, choice.card.image())?;
-        let duplicates = duplicates::find(&store)?;
-        duplicates::act(&name, checked.duplicates, &duplicates, &mut store.parts)?;
+        let same = validation_is_test(&choice.parts).then_some([PartName::Validation, PartName::Test]);
+        let (image, classes, duplicates) = (choice.card.image(), &stored.classes, checked.duplicates);
+        let demands = Demands { name: &name, image, classes, duplicates, same };
+        let findings = gate::pass(&mut store, &demands)?;
         Ok(Dataset {
             name,
             title: choice.card.title.clone(),
             instead_of,
             published: stored.published,
             layout: stored.layout,
-            fingerprint: stored.fingerprint,
+            fingerprint: checksum::without(stored.fingerprint, &findings.dropped),
             classes: stored.classes,
             choose_on_test: checked.choose_on_test,
-            duplicates,
+            findings,
             store: Arc::new(store),
         })
     }
 
     /// The parts that there are.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.store.parts.values()
+        self.store.parts()
     }
 
     /// One of the parts, where the experiment has it.
@@ -215,13 +213,6 @@ fn field_names(choice: &Choice) -> [String; 2] {
     [name(|kind| matches!(kind, FieldKind::Image { .. })), name(|kind| matches!(kind, FieldKind::Class { .. }))]
 }
 
-/// Width and height of an image file, where its header says so.
-fn dimensions(path: &Path) -> Option<(usize, usize)> {
-    let reader = image::ImageReader::open(path).ok()?.with_guessed_format().ok()?;
-    let (width, height) = reader.into_dimensions().ok()?;
-    Some((width as usize, height as usize))
-}
-
 impl Store {
     /// One of the parts.
     ///
@@ -231,9 +222,16 @@ impl Store {
         self.parts.get(&name).unwrap_or_else(|| panic!("the experiment has no part {}", name.name()))
     }
 
-    /// One of the parts, where there is one.
-    pub(crate) fn find_part(&self, name: PartName) -> Option<&Part> {
-        self.parts.get(&name)
+    /// The parts that there are.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.values()
+    }
+
+    /// Takes samples, given ascending, out of a part.
+    pub(crate) fn drop_from(&mut self, name: PartName, samples: &[u32]) {
+        if let Some(part) = self.parts.get_mut(&name) {
+            part.indices.retain(|sample| samples.binary_search(sample).is_err());
+        }
     }
 
     /// The split of a sample, and its number there.
@@ -263,6 +261,11 @@ impl Store {
         }
     }
 
+    /// What the steps of a mode make of an image of this shape, or why they cannot take it.
+    pub(crate) fn shape_after(&self, mode: Mode, shape: ImageShape) -> Result<ImageShape, String> {
+        self.steps.shape(mode, shape)
+    }
+
     /// Whether images of a mode are bytes in memory that no step changes.
     pub(crate) fn is_plain(&self, part: &Part, mode: Mode) -> bool {
         let in_memory = |name: &String| self.splits[name].is_empty() || self.splits[name].in_memory(0).is_some();
@@ -281,34 +284,5 @@ impl Store {
             None => Error::plain(format!("sample {} of {}: {error}", key.sample, part.name.name())),
         };
         self.steps.run(mode, scratch, key).map_err(named)
-    }
-
-    /// Whether every image comes to the size that was checked, where the card's images differ in size.
-    fn check_sizes(&self, name: &str, image: ImageShape) -> Result<(), Error> {
-        if image.fixed().is_some() {
-            return Ok(());
-        }
-        let mut problems = Vec::new();
-        for part in self.parts.values() {
-            let modes =
-                if part.name == PartName::Train { &[Mode::Train, Mode::Evaluate][..] } else { &[Mode::Evaluate] };
-            let wrong = |&sample: &u32| {
-                let (split, index) = self.locate(part, sample);
-                let path = &split.files.as_ref()?[index];
-                let (width, height) = dimensions(path)?;
-                let shape = ImageShape { height: Some(height), width: Some(width), channels: image.channels };
-                modes.iter().find_map(|&mode| match self.steps.shape(mode, shape) {
-                    Err(why) => Some(Problem::new(path, why)),
-                    Ok(after) if after.fixed() != Some(self.shape(mode)) => {
-                        Some(Problem::new(path, format!("an image of {shape} comes to {after}")))
-                    }
-                    Ok(_) => None,
-                })
-            };
-            problems.par_extend(part.indices.par_iter().filter_map(wrong));
-        }
-        problems.sort();
-        problems.dedup();
-        if problems.is_empty() { Ok(()) } else { Err(Error::broken(name, problems, false)) }
     }
 }

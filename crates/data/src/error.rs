@@ -4,12 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Most broken files that a message lists; [`Error::problems`] has them all.
+/// Most problems that a message lists; [`Error::problems`] has them all.
 const MAX_LISTED: usize = 100;
 
-/// What is wrong with one file.
+/// What is wrong with one file, or with a part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
+    /// The file; of what is no single file's the part, `train`.
     pub path: PathBuf,
     /// What was found and what was expected; lower case, no final stop.
     pub why: String,
@@ -42,7 +43,7 @@ impl Error {
         self.absent
     }
 
-    /// Every broken file.
+    /// All that is wrong.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -73,6 +74,16 @@ impl Error {
         let or = if downloadable { ", or move the folder away to have it downloaded again" } else { "" };
         let message = format!("{dataset} cannot be used: {what}; replace {them}{or}");
         Error { problems, ..Error::plain(message) }
+    }
+
+    /// Whole files that do not serve the experiment as it stands.
+    pub(crate) fn in_the_way(dataset: &str, mut problems: Vec<Problem>) -> Error {
+        problems.sort();
+        let what = match problems.len() {
+            1 => "one thing stands in the way".to_string(),
+            n => format!("{} things stand in the way", grouped(n as u64)),
+        };
+        Error { problems, ..Error::plain(format!("{dataset} cannot be used: {what}")) }
     }
 }
 

@@ -65,8 +65,8 @@ pub struct Split {
 pub enum Images {
     /// All in memory, of one shape: `bytes` is `[n, height, width, channels]`.
     Memory { shape: [usize; 3], bytes: Vec<u8> },
-    /// Files that are decoded when they are wanted.
-    Files { paths: Vec<PathBuf>, channels: usize },
+    /// Files that are decoded when they are wanted, each with the BLAKE3 of its bytes.
+    Files { paths: Vec<PathBuf>, hashes: Vec<blake3::Hash>, channels: usize },
 }
 
 /// One image: `bytes` is `[height, width, channels]`.
@@ -97,7 +97,15 @@ impl Split {
                 let bytes = bytes[index * size..(index + 1) * size].to_vec();
                 Ok(Pixels { height: *height, width: *width, channels: *channels, bytes })
             }
-            Images::Files { paths, channels } => Pixels::read(&paths[index], *channels),
+            Images::Files { paths, channels, hashes: _ } => Pixels::read(&paths[index], *channels),
+        }
+    }
+
+    /// BLAKE3 of image `index`: of its pixels in memory, or of its whole file.
+    pub(crate) fn hash(&self, index: usize) -> blake3::Hash {
+        match (&self.images, self.in_memory(index)) {
+            (Images::Files { hashes, .. }, _) => hashes[index],
+            (Images::Memory { .. }, pixels) => blake3::hash(pixels.expect("it is in memory").1),
         }
     }
 

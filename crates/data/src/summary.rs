@@ -37,9 +37,8 @@ pub fn summary(dataset: &Dataset) -> String {
         (train, evaluate) if train == evaluate => line("images", train),
         (train, evaluate) => line("images", format!("{train} for training, {evaluate} for evaluation")),
     }
-    if !dataset.duplicates.is_empty() {
-        let n = grouped(dataset.duplicates.len() as u64);
-        line("duplicates", format!("{n} images of train stand in validation or test too"));
+    for (index, found) in dataset.findings.describe(&dataset.classes).into_iter().enumerate() {
+        line(if index == 0 { "found" } else { "" }, found);
     }
     text.push('\n');
     text + &table(dataset)

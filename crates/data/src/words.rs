@@ -7,13 +7,13 @@ use crate::normalize::NORMALIZATIONS;
 use crate::steps::{AUGMENT, PREPROCESS};
 
 spec::choice! {
-    /// What is done about images that stand in training and in validation or test.
+    /// What is done about images that stand in two parts, pixel by pixel the same. Copies within a part are told.
     pub enum Duplicates {
         /// They are counted and told.
         Report = "report",
         /// The run is refused.
         Refuse = "refuse",
-        /// They are left out of training.
+        /// Those of training are left out of it.
         Drop = "drop",
     }
 }
@@ -61,7 +61,7 @@ spec::section! {
         pub split_seed: u64 = 0;
         /// Allows choosing by the test part, which every table then shows.
         pub choose_on_test: bool = false;
-        /// What is done about images that stand in training and in validation or test: `report`, `refuse` or `drop`.
+        /// What is done about images that stand in two parts: `report` tells, `refuse` refuses the run, `drop` takes them out of train.
         pub duplicates: Duplicates = report;
         /// Steps for every part.
         pub preprocess: Vec<Chosen> = [], steps &PREPROCESS, synonyms &["preprocessing", "transform", "transforms"];

@@ -206,25 +206,106 @@ fn a_folder_with_too_few_images_says_so() {
     assert_eq!(error, "pets has too few samples: `test` takes 5 samples of `all`, which has 2");
 }
 
-#[test]
-fn copies_across_parts_are_reported_refused_or_dropped() {
+/// Pets in `train` and `test`, each with its image 2 of train in test as well.
+fn pets_with_copies() -> tempfile::TempDir {
     let root = folder(&[(8, 8), (8, 8), (8, 8), (8, 8)]);
     let pets = root.path().join("pets");
+    std::fs::create_dir(pets.join("train")).unwrap();
     for class in ["cat", "dog"] {
         let to = pets.join("test").join(class);
-        std::fs::create_dir_all(pets.join("train")).unwrap();
         std::fs::create_dir_all(&to).unwrap();
         std::fs::rename(pets.join(class), pets.join("train").join(class)).unwrap();
         std::fs::copy(pets.join("train").join(class).join("2.png"), to.join("copy.png")).unwrap();
     }
-    let open = |more: &str| try_open(&format!("dataset: {{path: pets, image: [8, 8, 3]}}\n{more}"), &[root.path()]);
+    root
+}
+
+/// What is wrong with a dataset in a folder that is made anew for every test.
+fn wrong(text: &str, root: &tempfile::TempDir) -> String {
+    let error = try_open(text, &[root.path()]).err().unwrap().to_string();
+    error.replace(&root.path().display().to_string(), "DATA")
+}
+
+const PETS: &str = "dataset: {path: pets, image: [8, 8, 3]}\n";
+
+#[test]
+fn copies_across_parts_are_reported_refused_or_dropped() {
+    let root = pets_with_copies();
+    let open = |more: &str| try_open(&format!("{PETS}{more}"), &[root.path()]);
     let reported = open("").unwrap();
-    let pairs = |dataset: &Dataset| dataset.duplicates.iter().map(|d| (d.train, d.part, d.sample)).collect::<Vec<_>>();
-    assert_eq!(pairs(&reported), [(2, PartName::Test, 0), (6, PartName::Test, 1)]);
+    let [copies] = &reported.findings.copies[..] else { panic!("{:?}", reported.findings) };
+    assert_eq!((copies.first, copies.second), (PartName::Train, PartName::Test));
+    assert_eq!((copies.samples, copies.other_class, copies.example), (2, 0, [2, 0]));
     assert_eq!(reported.part(PartName::Train).unwrap().indices.len(), 8);
     let dropped = open("duplicates: drop").unwrap();
     assert_eq!(dropped.part(PartName::Train).unwrap().indices, [0, 1, 3, 4, 5, 7]);
-    insta::assert_snapshot!(open("duplicates: refuse").err().unwrap().to_string());
+    assert_eq!(dropped.findings.dropped, [2, 6]);
+    assert_eq!(dropped.findings.copies, reported.findings.copies);
+    assert_ne!(dropped.fingerprint, reported.fingerprint);
+    insta::assert_snapshot!(wrong(&format!("{PETS}duplicates: refuse"), &root));
+}
+
+#[test]
+fn copies_are_counted_within_parts_and_with_other_classes() {
+    let root = pets_with_copies();
+    let pets = root.path().join("pets");
+    let copy = |from: &str, to: &str| std::fs::copy(pets.join(from), pets.join(to)).map(drop).unwrap();
+    copy("train/cat/0.png", "train/cat/10.png");
+    copy("train/cat/0.png", "train/dog/10.png");
+    copy("train/cat/0.png", "test/dog/10.png");
+    // Any size, and with it files in place of pixels in memory, finds the same.
+    for text in [PETS, "dataset: {path: pets}\npreprocess: [resize: 8]\n"] {
+        let dataset = try_open(text, &[root.path()]).unwrap();
+        let found = dataset.findings.describe(&dataset.classes);
+        assert_eq!(
+            found,
+            [
+                "2 images of train repeat another of its images, 1 of them with another class",
+                "5 images of train stand in test as well, 2 of them with another class"
+            ]
+        );
+    }
+    let dropped = try_open(&format!("{PETS}duplicates: drop"), &[root.path()]).unwrap();
+    // By name: 0, 1, 10, 2, 3 of each class.
+    assert_eq!(dropped.findings.dropped, [0, 2, 3, 7, 8]);
+}
+
+#[test]
+fn validation_that_is_the_test_part_is_no_copy_of_it() {
+    let dataset = open("dataset: digits\ntrain: {split: all, count: 1000}\n");
+    assert_eq!(dataset.findings.copies, []);
+    let root = pets_with_copies();
+    let same = try_open(&format!("{PETS}validation: {{split: test}}\n"), &[root.path()]).unwrap();
+    let pairs: Vec<_> = same.findings.copies.iter().map(|copies| (copies.first, copies.second)).collect();
+    assert_eq!(pairs, [(PartName::Train, PartName::Validation), (PartName::Train, PartName::Test)]);
+}
+
+#[test]
+fn all_that_stands_in_the_way_is_listed_together() {
+    let root = folder(&[(8, 8), (8, 8), (6, 8), (8, 8)]);
+    let pets = root.path().join("pets");
+    for class in ["ant", "bee"] {
+        std::fs::create_dir_all(pets.join(class)).unwrap();
+        std::fs::copy(pets.join("cat/1.png"), pets.join(class).join("1.png")).unwrap();
+    }
+    let text = "dataset: {path: pets}\ntrain: {split: all, count: 4}\nvalidation: {split: all, count: 2}\ntest: {split: all}\npreprocess: [center_crop: 7]\nduplicates: refuse";
+    insta::assert_snapshot!(wrong(text, &root));
+}
+
+#[test]
+fn a_class_that_no_sample_teaches_is_refused_and_one_that_none_measures_is_told() {
+    let root = pets_with_copies();
+    std::fs::create_dir_all(root.path().join("pets/train/eel")).unwrap();
+    std::fs::create_dir_all(root.path().join("pets/test/eel")).unwrap();
+    let empty = wrong(PETS, &root);
+    assert!(empty.contains("train/eel: the folder of this class is empty"), "{empty}");
+    let digits = "dataset: digits\ntrain: {split: all}\ntest: {split: all, count: 7}\n";
+    let dataset = open(digits);
+    let absent = &dataset.findings.absent_classes[&PartName::Test];
+    assert!(absent.iter().all(|&class| dataset.class_counts(PartName::Test)[class as usize] == 0) && absent.len() == 3);
+    let error = try_open(&digits.replace("count: 7", "count: 1790"), &[]).err().unwrap().to_string();
+    let first = "digits cannot be used: 3 things stand in the way\n  train: the class `";
+    assert!(error.starts_with(first), "{error}");
 }
 
 #[test]

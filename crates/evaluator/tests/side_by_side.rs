@@ -37,6 +37,7 @@ fn make(runs: &Path, made: &Made) -> Run {
         layout: "cifar".into(),
         classes: Vec::new(),
         normalization: Normalization::PerImage,
+        findings: Default::default(),
     };
     let file = RunFile {
         status: Status::Done,

@@ -22,7 +22,8 @@ pub use find::{Listing, Run};
 pub use history::{Epoch, History};
 pub use moment::now;
 pub use run_file::{
-    DatasetRecord, Fingerprints, Metric, ProofRecord, RunFile, Status, Summary, SummaryDataset, SummaryProof, Verdict,
+    CopiesRecord, DatasetRecord, FindingsRecord, Fingerprints, Metric, ProofRecord, RunFile, Status, Summary,
+    SummaryDataset, SummaryProof, Verdict,
 };
 
 /// Results of this crate.

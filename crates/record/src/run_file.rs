@@ -52,6 +52,30 @@ pub struct DatasetRecord {
     pub classes: Vec<String>,
     /// How its pixels became the numbers that the network takes; some of it may have been measured on the data.
     pub normalization: Normalization,
+    /// What was noted about it before the first step; earlier versions noted nothing.
+    #[serde(default)]
+    pub findings: FindingsRecord,
+}
+
+/// What was noted about a dataset that could be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingsRecord {
+    /// Exact copies among the images, by pairs of parts; pairs without any are left out.
+    pub copies: Vec<CopiesRecord>,
+    /// How many samples were taken out of train because they stand in another part.
+    pub dropped: usize,
+    /// The classes of which a part has no sample, by part.
+    pub absent_classes: BTreeMap<String, Vec<String>>,
+}
+
+/// Exact copies within a part, named twice, or between two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesRecord {
+    pub parts: [String; 2],
+    /// The samples of the first part that stand in the second as well; within a part those that repeat an earlier one.
+    pub samples: usize,
+    /// How many of them have another class than a copy.
+    pub other_class: usize,
 }
 
 /// What must be equal for two runs to give equal bits.
@@ -263,6 +287,7 @@ mod tests {
             layout: "embedded".into(),
             classes: vec!["0".into(), "1".into()],
             normalization: Normalization::PerImage,
+            findings: FindingsRecord::default(),
         };
         RunFile { parameters: 650, ..RunFile::begun("digits", 1, dataset) }
     }
@@ -286,6 +311,13 @@ mod tests {
         assert_eq!(text, r#"{"value":null,"low":0.0,"high":null,"n":1}"#);
         let read: Metric = serde_json::from_str(&text).unwrap();
         assert!(read.value.is_nan() && read.low == 0.0 && read.high.is_nan());
+    }
+
+    #[test]
+    fn a_dataset_recorded_without_findings_has_none() {
+        let mut value = serde_json::to_value(sample()).unwrap();
+        value["dataset"].as_object_mut().unwrap().remove("findings").unwrap();
+        assert_eq!(serde_json::from_value::<RunFile>(value).unwrap(), sample());
     }
 
     #[test]

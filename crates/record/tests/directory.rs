@@ -16,6 +16,7 @@ fn run_file(name: &str, seed: u64, started: &str) -> RunFile {
         layout: "embedded".into(),
         classes: vec!["zero".into(), "one".into()],
         normalization: Normalization::PerImage,
+        findings: Default::default(),
     };
     RunFile {
         started: started.into(),

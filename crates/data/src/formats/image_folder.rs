@@ -126,7 +126,10 @@ fn read_split(name: &str, folder: &Path, classes: &[String], shape: ImageShape) 
             done.iter().for_each(|(pixels, _)| bytes.extend_from_slice(&pixels.bytes));
             Images::Memory { shape, bytes }
         }
-        _ => Images::Files { paths: paths.clone(), channels: shape.channels },
+        _ => {
+            let hashes = done.iter().map(|(_, hash)| *hash).collect();
+            Images::Files { paths: paths.clone(), hashes, channels: shape.channels }
+        }
     };
     let hashes = samples.into_iter().zip(done).map(|(sample, (_, hash))| (sample.name, hash)).collect();
     Ok((Split { images, labels, files: Some(paths) }, hashes))

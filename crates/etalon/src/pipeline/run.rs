@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::PartName;
-use record::{DatasetRecord, Epoch, Fingerprints, Run, RunDirectory, RunFile, Start, Status, files};
+use data::{Dataset, PartName};
+use record::{
+    CopiesRecord, DatasetRecord, Epoch, FindingsRecord, Fingerprints, Run, RunDirectory, RunFile, Start, Status, files,
+};
 use trainer::{Ended, Observer, Setup, Trainer};
 
 use super::{Measurer, Prepared, finish, source::TrainingPart};
@@ -74,6 +76,7 @@ fn run_file(prepared: &Prepared) -> RunFile {
         layout: dataset.layout.to_string(),
         classes: dataset.classes.clone(),
         normalization: checked.network.normalization.clone(),
+        findings: findings(dataset),
     };
     RunFile {
         fingerprints: fingerprints(checked, &dataset.fingerprint),
@@ -84,6 +87,18 @@ fn run_file(prepared: &Prepared) -> RunFile {
         parameters: checked.network.n_trainable(),
         ..RunFile::begun(&checked.experiment.name, checked.experiment.seed, found)
     }
+}
+
+fn findings(dataset: &Dataset) -> FindingsRecord {
+    let data::Findings { copies, dropped, absent_classes } = &dataset.findings;
+    let copies = copies.iter().map(|copies| CopiesRecord {
+        parts: [copies.first.name().to_string(), copies.second.name().to_string()],
+        samples: copies.samples,
+        other_class: copies.other_class,
+    });
+    let names = |classes: &[u32]| classes.iter().map(|&class| dataset.classes[class as usize].clone()).collect();
+    let absent = absent_classes.iter().map(|(part, classes)| (part.name().to_string(), names(classes)));
+    FindingsRecord { copies: copies.collect(), dropped: dropped.len(), absent_classes: absent.collect() }
 }
 
 /// From where a run is worked on, and how far.
@@ -128,12 +143,14 @@ fn introduction(prepared: &Prepared, directory: &RunDirectory) -> String {
     let note = if dataset.choose_on_test { "  (chooses by the test part)" } else { "" };
     let threads = settings.threads.count();
     let mut text = format!(
-        "{}  {}: {}{note}\n{}\n\n",
+        "{}  {}: {}{note}\n{}\n",
         checked.experiment.name,
         dataset.described(),
         counts.join(", "),
         directory.path().display()
     );
+    dataset.findings.describe(&dataset.classes).iter().for_each(|found| text += &format!("data: {found}\n"));
+    text.push('\n');
     text += &network_table(&checked.network);
     text + &format!("{} on {threads} threads\n", settings.isa.name())
 }

@@ -13,6 +13,7 @@ pub fn directory(folder: &tempfile::TempDir) -> RunDirectory {
         layout: "memory".into(),
         classes: Vec::new(),
         normalization: Normalization::PerImage,
+        findings: Default::default(),
     };
     let run = RunFile::begun("made", 3, dataset);
     RunDirectory::create(folder.path(), &Start { experiment: b"", resolved: "name: made\n", run: &run }).unwrap()
