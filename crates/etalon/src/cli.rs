@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernels::Isa;
 
 use crate::commands::{
-    CheckArguments, CompareArguments, DataArguments, EvaluateArguments, ExportArguments, PredictArguments,
-    ReproduceArguments, RunArguments, SweepArguments, VerifyArguments,
+    BenchArguments, CheckArguments, CompareArguments, DataArguments, EvaluateArguments, ExportArguments,
+    PredictArguments, ReproduceArguments, RunArguments, SweepArguments, VerifyArguments,
 };
 
 /// One YAML file is one experiment: checked, trained, evaluated, exported to ONNX and proven.
@@ -118,6 +118,11 @@ pub enum Command {
         after_help = "Examples:\n  etalon compare\n  etalon compare runs/cifar_cnn --sort test/accuracy --format markdown"
     )]
     Compare(CompareArguments),
+    /// Measure how fast an experiment trains here, against the ceiling of this processor
+    #[command(
+        after_help = "Examples:\n  etalon bench experiments/cifar_cnn.yaml train.batch_size=128\n  etalon bench experiments/cifar_cnn.yaml --with-data --format json"
+    )]
+    Bench(BenchArguments),
     /// Show an experiment's data: counts, sizes, and a sheet before and after augmentation
     #[command(after_help = "Example:\n  etalon data experiments/cifar_cnn_augmented.yaml --preview preview.png")]
     Data(DataArguments),

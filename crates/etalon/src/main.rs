@@ -3,6 +3,7 @@
 //! What comes in: an experiment file and options. What goes out: a run directory, results on standard output, progress
 //! and logs on standard error, and an exit code. Only this crate prints or exits.
 
+mod bench;
 mod cli;
 mod commands;
 mod experiment;

@@ -11,6 +11,7 @@ pub mod losses;
 pub mod optimizers;
 pub mod schedules;
 
+mod bare;
 mod check;
 mod error;
 mod evaluation;
@@ -20,6 +21,7 @@ mod step;
 mod training;
 pub mod update;
 
+pub use bare::BareSteps;
 pub use check::{Direction, Facts, Monitor, Training, Validation, check};
 pub use error::{Error, NotFinite, Value};
 pub use evaluation::{LOSSES as SAMPLE_LOSSES, evaluation_graph, load};

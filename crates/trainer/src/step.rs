@@ -33,11 +33,7 @@ impl StepProgram {
         n_samples: usize,
         settings: &Settings,
     ) -> StepProgram {
-        let optimizer = &training.updates[0].optimizer;
-        let trained = trained(network);
-        let programs = update::programs(optimizer, &trained, &mut |g, point| {
-            evaluate(g, network, training.loss.as_ref(), weighted, point)
-        });
+        let programs = programs(network, training, weighted);
         let mut on_batch = Program::new(&programs.on_batch, settings);
         on_batch.guard(&[update::names::LOSS, update::names::GRADIENT_NORM]);
         let on_epoch = programs.on_epoch.map(|graph| Program::new(&graph, settings));
@@ -73,6 +69,13 @@ impl StepProgram {
     pub fn first_bad(&mut self, variables: &Variables, batch: &Batch<'_>, at: &At<'_>) -> Option<engine::BadNode> {
         with_feed(batch, at, self.n_samples, |feed| self.on_batch.first_bad(variables, feed))
     }
+}
+
+/// What a step computes, as graphs.
+pub(crate) fn programs(network: &Network, training: &Training, weighted: bool) -> update::Programs {
+    let optimizer = &training.updates[0].optimizer;
+    let trained = trained(network);
+    update::programs(optimizer, &trained, &mut |g, point| evaluate(g, network, training.loss.as_ref(), weighted, point))
 }
 
 /// Where training stands before a step, as its program sees it.

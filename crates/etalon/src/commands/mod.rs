@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments in, results on standard output.
 
+mod bench;
 mod check;
 mod compare;
 mod data;
@@ -11,6 +12,7 @@ mod run;
 mod sweep;
 mod verify;
 
+pub use bench::BenchArguments;
 pub use check::CheckArguments;
 pub use compare::CompareArguments;
 pub use data::DataArguments;
@@ -38,6 +40,7 @@ pub fn dispatch(arguments: &Arguments) -> Outcome {
         Command::Verify(own) => verify::verify(own, common),
         Command::Predict(own) => predict::predict(own, common),
         Command::Compare(own) => compare::compare(own, common),
+        Command::Bench(own) => bench::bench(own, common),
         Command::Data(own) => data::data(own, common),
     }
 }

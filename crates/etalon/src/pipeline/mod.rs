@@ -16,3 +16,4 @@ pub use measure::Measurer;
 pub use prepared::{Prepared, settings};
 pub use reuse::{Identity, finished, runs_of, why_not};
 pub use run::{Finished, fingerprints, resume, start};
+pub use source::TrainingPart;
