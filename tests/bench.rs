@@ -1,8 +1,6 @@
 //! `etalon bench` on a tiny experiment: what it says, not how fast it is.
 
-mod support;
-
-use support::Place;
+use crate::support::Place;
 
 const TINY: &str = "
 task: classification

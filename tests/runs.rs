@@ -1,5 +1,6 @@
 //! The program as people use it: whole runs on small data, the same bits whatever the threads, interrupted or not.
 
+mod bench;
 mod support;
 
 use std::path::Path;
