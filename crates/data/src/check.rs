@@ -5,10 +5,10 @@ use std::sync::Arc;
 use spec::{Fault, Faults, Node, Place, Word};
 
 use crate::normalize::{self, Normalize};
-use crate::parts::{Words, validation_is_test};
+use crate::parts::{Folds, Words, validation_is_test};
 use crate::steps::{Mode, Steps};
 use crate::words::Duplicates;
-use crate::{Card, Cards, check_parts};
+use crate::{Card, Cards, check_folds, check_parts};
 
 /// What there is to choose by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub struct Checked {
     pub validation: Validation,
     /// Whether the file allows choosing by the test part.
     pub choose_on_test: bool,
+    /// The folds that train is cut into, and which of them validates.
+    pub folds: Option<Folds>,
+    /// The column of the table beside the images whose groups are kept whole.
+    pub group: Option<String>,
     /// Decides who is in which part.
     pub split_seed: u64,
     /// What is done about images that stand in two parts.
@@ -85,6 +89,8 @@ pub fn check(data: &Node, cards: &Cards, faults: &mut Faults) -> Checked {
         steps,
         normalize: node("normalize").map_or(Normalize::Unit, Normalize::of),
         choose_on_test,
+        folds: check_folds::folds(data),
+        group: node("group").map(String::read),
         split_seed: node("split_seed").map_or(0, u64::read),
         duplicates: node("duplicates").map_or(Duplicates::Report, Duplicates::read),
         place: data.place_of("dataset"),
@@ -100,8 +106,8 @@ impl Checked {
 }
 
 fn validation(data: &Node, choice: Option<&Choice>, choose_on_test: bool) -> Validation {
-    let absent = data.find("validation").is_none_or(|node| node.is_word("none"));
-    if absent {
+    let absent = |key: &str| data.find(key).is_none_or(|node| node.is_word("none"));
+    if absent("validation") && absent("folds") {
         Validation::Absent
     } else if choice.is_some_and(|choice| validation_is_test(&choice.parts)) && !choose_on_test {
         Validation::IsTest

@@ -2,10 +2,10 @@
 
 use spec::{Fault, Faults, Known, Node, Place, Word};
 
-use crate::Card;
 use crate::error::grouped;
-use crate::parts::{PartName, Words, divide, validation_is_test};
+use crate::parts::{Division, PartName, Words, divide, validation_is_test};
 use crate::words::{PartSection, Splits, Take};
+use crate::{Card, check_folds};
 
 /// Above so many samples the sizes are checked when the dataset is there: a card may say any number.
 const MOST_SAMPLES: usize = 1 << 26;
@@ -25,6 +25,7 @@ pub(crate) fn check(data: &Node, card: &Card, faults: &mut Faults) -> Words {
         }
     }
     add_defaults(data, card, &mut words, faults);
+    check_folds::check(data, card, faults);
     if sound && faults.len() == before {
         check_together(data, &words, faults);
     }
@@ -151,14 +152,22 @@ fn check_sizes(data: &Node, card: &Card, words: &Words, faults: &mut Faults) {
         return;
     }
     let zeros = vec![0; most];
-    let labels = |split: &str| &zeros[..card.samples[split]];
-    for shortage in divide(words, &labels, 0).err().unwrap_or_default() {
-        let key = match &words[&shortage.part] {
+    let labels = card.samples.iter().map(|(split, &n)| (split.as_str(), &zeros[..n])).collect();
+    // Which sample is in which group only the table knows.
+    let (folds, groups) = (check_folds::folds(data), None);
+    let division = Division { words, folds, split_seed: 0, labels, groups };
+    for shortage in divide(&division).err().unwrap_or_default() {
+        let Some(part) = shortage.part else {
+            let fault = Fault::new(data.place_of("folds"), shortage.message);
+            faults.push(fault.help("every fold has at least one sample"));
+            continue;
+        };
+        let key = match &words[&part] {
             section if section.count.is_some() => "count",
             section if section.fraction.is_some() => "fraction",
             _ => "split",
         };
-        let fault = Fault::new(place(data, shortage.part, key), shortage.message);
+        let fault = Fault::new(place(data, part, key), shortage.message);
         faults.push(fault.help("the parts of a split are disjoint: together they have what it has"));
     }
 }

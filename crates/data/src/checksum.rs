@@ -91,15 +91,13 @@ pub(crate) fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, blake3::Has
     hasher.finalize().to_hex().to_string()
 }
 
-/// A fingerprint of what is left without these samples of train; the same where there are none.
-pub(crate) fn without(fingerprint: String, dropped: &[u32]) -> String {
-    if dropped.is_empty() {
-        return fingerprint;
-    }
+/// A fingerprint of what has this one together with some numbers, of which `what` says what they are.
+pub(crate) fn with(fingerprint: &str, what: &str, numbers: impl Iterator<Item = u64>) -> String {
     let mut hasher = blake3::Hasher::new();
-    text(&mut hasher, &fingerprint);
-    dropped.iter().for_each(|sample| {
-        hasher.update(&sample.to_le_bytes());
+    text(&mut hasher, fingerprint);
+    text(&mut hasher, what);
+    numbers.for_each(|number| {
+        hasher.update(&number.to_le_bytes());
     });
     hasher.finalize().to_hex().to_string()
 }

@@ -1,17 +1,20 @@
 //! A dataset that was opened: what was read, who is in which part, and every image as a network gets it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use kernels::input::Normalization;
 
 use crate::gate::{self, Demands, Findings};
+use crate::groups::Groups;
 use crate::normalize::{Normalize, of_statistics};
-use crate::parts::{divide, validation_is_test};
+use crate::parts::{Divided, Division, divide, validation_is_test};
 use crate::statistics::statistics;
 use crate::steps::{Key, Mode, Scratch, Steps};
-use crate::{Checked, Choice, Error, FieldKind, ImageShape, Part, PartName, Pixels, Places, Progress, Published};
+use crate::{
+    Checked, Choice, Error, FieldKind, Folds, ImageShape, Part, PartName, Pixels, Places, Progress, Published,
+};
 use crate::{Split, Stored, checksum, read};
 
 /// A dataset, ready to be learned from.
@@ -33,6 +36,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// Whether the experiment allows choosing by the test part, which every table shows.
     pub choose_on_test: bool,
+    /// The folds that train was cut into, and which of them is the validation part.
+    pub fold: Option<Folds>,
     /// What was noted before the first step.
     pub findings: Findings,
     store: Arc<Store>,
@@ -51,6 +56,9 @@ pub struct InsteadOf {
 pub(crate) struct Store {
     splits: BTreeMap<String, Split>,
     parts: BTreeMap<PartName, Part>,
+    /// The samples of every fold, numbered as those of train.
+    folds: Vec<Vec<u32>>,
+    groups: Option<Groups>,
     steps: Arc<Steps>,
     shapes: [[usize; 3]; 2],
     normalize: Normalize,
@@ -77,24 +85,17 @@ impl Dataset {
     }
 
     fn of(stored: Stored, choice: &Choice, checked: &Checked, instead_of: Option<InsteadOf>) -> Result<Dataset, Error> {
-        let name = stored.name;
-        if let Some(n) = checked.n_classes().filter(|&n| n != stored.classes.len()) {
-            let found = stored.classes.len();
-            return Err(Error::plain(format!("{name} has {found} classes, and the experiment was checked with {n}")));
-        }
-        if let Some(split) = choice.parts.values().flat_map(|p| &p.split.0).find(|s| !stored.splits.contains_key(*s)) {
-            let splits = spec::one_of(stored.splits.keys().map(String::as_str));
-            return Err(Error::plain(format!("{name} has no split `{split}`: it has {splits}")));
-        }
-        let labels = |split: &str| stored.splits[split].labels.as_slice();
-        let parts = divide(&choice.parts, &labels, checked.split_seed).map_err(|shortages| {
-            let messages: Vec<String> = shortages.into_iter().map(|s| s.message).collect();
-            Error::plain(format!("{name} has too few samples: {}", messages.join("; ")))
-        })?;
+        fits(&stored, choice, checked)?;
+        let groups = checked.group.as_deref().map(|column| Groups::read(&stored, column)).transpose()?;
+        let mut fingerprint =
+            groups.as_ref().map_or(stored.fingerprint.clone(), |g| g.fingerprint(&stored.fingerprint));
+        let Divided { parts, folds } = divided(&stored, choice, checked, groups.as_ref())?;
         let shape = |shape: Option<[usize; 3]>| shape.expect("the check found no fault");
         let mut store = Store {
             splits: stored.splits,
             parts: parts.into_iter().map(|part| (part.name, part)).collect(),
+            folds,
+            groups,
             steps: checked.steps.clone(),
             shapes: [shape(choice.train_shape), shape(choice.evaluation_shape)],
             normalize: checked.normalize.clone(),
@@ -102,18 +103,22 @@ impl Dataset {
             fields: field_names(choice),
         };
         let same = validation_is_test(&choice.parts).then_some([PartName::Validation, PartName::Test]);
-        let (image, classes, duplicates) = (choice.card.image(), &stored.classes, checked.duplicates);
-        let demands = Demands { name: &name, image, classes, duplicates, same };
+        let (name, image, classes) = (&stored.name, choice.card.image(), &stored.classes);
+        let demands = Demands { name, image, classes, duplicates: checked.duplicates, same };
         let findings = gate::pass(&mut store, &demands)?;
+        if !findings.dropped.is_empty() {
+            fingerprint = checksum::with(&fingerprint, "dropped", findings.dropped.iter().map(|&s| u64::from(s)));
+        }
         Ok(Dataset {
-            name,
+            name: stored.name,
             title: choice.card.title.clone(),
             instead_of,
             published: stored.published,
             layout: stored.layout,
-            fingerprint: checksum::without(stored.fingerprint, &findings.dropped),
+            fingerprint,
             classes: stored.classes,
             choose_on_test: checked.choose_on_test,
+            fold: checked.folds,
             findings,
             store: Arc::new(store),
         })
@@ -146,6 +151,18 @@ impl Dataset {
         let mut counts = vec![0; self.classes.len()];
         self.labels(part).into_iter().for_each(|label| counts[label as usize] += 1);
         counts
+    }
+
+    /// How many samples of each class each fold has; empty without folds.
+    pub fn fold_class_counts(&self) -> Vec<Vec<usize>> {
+        self.store.fold_class_counts(self.classes.len())
+    }
+
+    /// The column that says which samples belong together, and how many groups each part has.
+    pub fn groups(&self) -> Option<(&str, BTreeMap<PartName, usize>)> {
+        let groups = self.store.groups()?;
+        let count = |part: &Part| (part.name, self.store.groups_of(part).len());
+        Some((&groups.column, self.store.parts().map(count).collect()))
     }
 
     /// The file of a sample, where it is one of its own.
@@ -205,6 +222,30 @@ impl Dataset {
     }
 }
 
+/// What the check could not know of a dataset that was not there.
+fn fits(stored: &Stored, choice: &Choice, checked: &Checked) -> Result<(), Error> {
+    let name = &stored.name;
+    if let Some(n) = checked.n_classes().filter(|&n| n != stored.classes.len()) {
+        let found = stored.classes.len();
+        return Err(Error::plain(format!("{name} has {found} classes, and the experiment was checked with {n}")));
+    }
+    if let Some(split) = choice.parts.values().flat_map(|p| &p.split.0).find(|s| !stored.splits.contains_key(*s)) {
+        let splits = spec::one_of(stored.splits.keys().map(String::as_str));
+        return Err(Error::plain(format!("{name} has no split `{split}`: it has {splits}")));
+    }
+    Ok(())
+}
+
+fn divided(stored: &Stored, choice: &Choice, checked: &Checked, groups: Option<&Groups>) -> Result<Divided, Error> {
+    let labels = stored.splits.iter().map(|(name, split)| (name.as_str(), split.labels.as_slice())).collect();
+    let (words, groups) = (&choice.parts, groups.map(|groups| &groups.by_split));
+    let division = Division { words, folds: checked.folds, split_seed: checked.split_seed, labels, groups };
+    divide(&division).map_err(|shortages| {
+        let messages: Vec<String> = shortages.into_iter().map(|s| s.message).collect();
+        Error::plain(format!("{} has too few samples: {}", stored.name, messages.join("; ")))
+    })
+}
+
 fn field_names(choice: &Choice) -> [String; 2] {
     let name = |is: fn(&FieldKind) -> bool| {
         let field = choice.card.fields.iter().find(|field| is(&field.kind));
@@ -251,6 +292,28 @@ impl Store {
     pub(crate) fn label(&self, part: &Part, sample: u32) -> u32 {
         let (split, index) = self.locate(part, sample);
         split.labels[index]
+    }
+
+    /// How many samples of each class each fold has.
+    pub(crate) fn fold_class_counts(&self, n_classes: usize) -> Vec<Vec<usize>> {
+        let count = |fold: &Vec<u32>| {
+            let mut counts = vec![0; n_classes];
+            fold.iter().for_each(|&sample| counts[self.label(self.part(PartName::Train), sample) as usize] += 1);
+            counts
+        };
+        self.folds.iter().map(count).collect()
+    }
+
+    /// The groups of the samples, where they come in groups.
+    pub(crate) fn groups(&self) -> Option<&Groups> {
+        self.groups.as_ref()
+    }
+
+    /// The numbers of the groups that a part's samples are of.
+    pub(crate) fn groups_of(&self, part: &Part) -> BTreeSet<u32> {
+        let Some(groups) = &self.groups else { return BTreeSet::new() };
+        let all: Vec<u32> = part.splits.iter().flat_map(|split| groups.by_split[split].iter().copied()).collect();
+        part.indices.iter().map(|&sample| all[sample as usize]).collect()
     }
 
     /// Height, width and channels of the images of a mode.

@@ -1,7 +1,7 @@
 //! The gate before the first step: what was read is held against what the experiment makes of it, and all that keeps the
 //! parts from being learned is told together. What only lessens a measurement is noted, never passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use crate::steps::Mode;
 use crate::words::Duplicates;
 use crate::{Error, ImageShape, Part, PartName};
 
-/// Most classes that are named in a line.
+/// Most classes or groups that are named in a line.
 const MAX_NAMED: usize = 5;
 
 /// What was noted about a dataset that may be used.
@@ -52,6 +52,8 @@ pub(crate) fn pass(store: &mut Store, demands: &Demands) -> Result<Findings, Err
             dropped = found.of_train;
         }
     }
+    problems.extend(straddling(store, demands.same));
+    problems.extend(alone_in_a_fold(store, demands.classes));
     let mut absent_classes = absent(store, demands.classes.len());
     for class in absent_classes.remove(&PartName::Train).unwrap_or_default() {
         let class = one_line(&demands.classes[class as usize]);
@@ -73,13 +75,8 @@ impl Findings {
             lines.push(format!("{n} of train were dropped, because they stand in validation or test"));
         }
         for (part, absent) in &self.absent_classes {
-            let names = absent.iter().take(MAX_NAMED).map(|&class| format!("`{}`", one_line(&classes[class as usize])));
-            let names = names.collect::<Vec<_>>().join(", ");
-            let more = match absent.len().saturating_sub(MAX_NAMED) {
-                0 => String::new(),
-                more => format!(" and {} more", grouped(more as u64)),
-            };
-            lines.push(format!("{} has no sample of {names}{more}: nothing is measured of that", part.name()));
+            let names: Vec<&str> = absent.iter().map(|&class| classes[class as usize].as_str()).collect();
+            lines.push(format!("{} has no sample of {}", part.name(), named(&names)));
         }
         lines
     }
@@ -92,6 +89,47 @@ fn refusal(store: &Store, copies: &Copies) -> Problem {
     };
     let example = copies.describe_example(store);
     Problem::new(copies.first.name(), format!("{}; {example}; {remedy}", copies.describe()))
+}
+
+/// Groups that stand in two parts, which happens where parts take from different splits.
+fn straddling(store: &Store, same: Option<[PartName; 2]>) -> Vec<Problem> {
+    let Some(groups) = store.groups() else { return Vec::new() };
+    let of_parts: Vec<(PartName, BTreeSet<u32>)> =
+        store.parts().map(|part| (part.name, store.groups_of(part))).collect();
+    let mut problems = Vec::new();
+    for (index, (first, ours)) in of_parts.iter().enumerate() {
+        for (second, theirs) in of_parts[index + 1..].iter().filter(|(second, _)| same != Some([*first, *second])) {
+            let shared: Vec<&str> =
+                ours.intersection(theirs).map(|&group| groups.names[group as usize].as_str()).collect();
+            if !shared.is_empty() {
+                let (names, column, second) = (named(&shared), &groups.column, second.name());
+                let why = format!("{names} of `{column}` also stand in {second}; let both take from the same splits");
+                problems.push(Problem::new(first.name(), why));
+            }
+        }
+    }
+    problems
+}
+
+/// The classes that one fold has alone, so that nothing teaches them in the run where it validates.
+fn alone_in_a_fold(store: &Store, classes: &[String]) -> Vec<Problem> {
+    let folds = store.fold_class_counts(classes.len());
+    let alone = |(class, name): (usize, &String)| {
+        let mut having = folds.iter().enumerate().filter(|(_, counts)| counts[class] > 0).map(|(fold, _)| fold + 1);
+        let (Some(fold), None) = (having.next(), having.next()) else { return None };
+        let why = format!("all samples of the class `{}` are in one fold; nothing else teaches it", one_line(name));
+        Some(Problem::new(format!("fold {fold}"), why))
+    };
+    classes.iter().enumerate().filter_map(alone).collect()
+}
+
+/// Some names, and how many more there are.
+fn named(names: &[&str]) -> String {
+    let some: Vec<String> = names.iter().take(MAX_NAMED).map(|name| format!("`{}`", one_line(name))).collect();
+    match names.len().saturating_sub(MAX_NAMED) {
+        0 => some.join(", "),
+        more => format!("{} and {} more", some.join(", "), grouped(more as u64)),
+    }
 }
 
 /// The classes without a sample, of each part that lacks some.

@@ -2,7 +2,11 @@
 //!
 //! Everything here is a function of the words, the labels and `split_seed`. Shares are taken in the order test, validation,
 //! train, those of `take: last` before those at random; then parts without a share take what is left. Within a share each
-//! class has its quota by largest remainder (Hamilton's method), of what is still there.
+//! class has its quota by largest remainder (Hamilton's method), of what is still there. Where samples come in groups,
+//! shares are made of whole groups. Last, `folds` cut what trains.
+
+mod folds;
+mod groups;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +14,8 @@ use kernels::random::{Stream, purpose};
 
 use crate::error::grouped;
 use crate::words::{PartSection, Take};
+
+pub use folds::Folds;
 
 /// One of the three parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +59,8 @@ pub type Words = BTreeMap<PartName, PartSection>;
 /// What a part cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// The part.
-    pub part: PartName,
+    /// The part; none where the folds are too many.
+    pub part: Option<PartName>,
     /// What it takes, and of what.
     pub message: String,
 }
@@ -97,52 +103,57 @@ fn is_same_whole(words: &Words, validation: &PartSection, test: &PartSection) ->
     validation.is_rest() && test.is_rest() && validation.sorted() == test.sorted() && !train_meets
 }
 
-/// Divides the samples; `labels` gives the class of each sample of a split.
-pub fn divide<'a>(
-    words: &Words,
-    labels: &dyn Fn(&str) -> &'a [u32],
-    split_seed: u64,
-) -> Result<Vec<Part>, Vec<Shortage>> {
-    let mut pools = Pools { labels, taken: BTreeMap::new(), split_seed };
+/// What decides who is in which part.
+pub struct Division<'a> {
+    /// The words of the parts; with folds none for validation.
+    pub words: &'a Words,
+    pub folds: Option<Folds>,
+    pub split_seed: u64,
+    /// The class of each sample of a split.
+    pub labels: BTreeMap<&'a str, &'a [u32]>,
+    /// The group of each sample of a split, where samples come in groups.
+    pub groups: Option<&'a BTreeMap<String, Vec<u32>>>,
+}
+
+/// Who is in which part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divided {
+    /// The parts that there are, in their order.
+    pub parts: Vec<Part>,
+    /// The samples of each fold, numbered as those of train; empty without folds.
+    pub folds: Vec<Vec<u32>>,
+}
+
+/// Divides the samples, or says all that cannot be had.
+pub fn divide(division: &Division) -> Result<Divided, Vec<Shortage>> {
+    let words = division.words;
+    let mut pools = Pools { division, taken: BTreeMap::new() };
     for section in words.values() {
         if let Some(limit) = section.limit {
             pools.thin(section, limit);
         }
     }
-    let limited: BTreeMap<PartName, usize> = words.iter().map(|(name, s)| (*name, pools.free(s).len())).collect();
-    let mut parts: BTreeMap<PartName, Vec<u32>> = BTreeMap::new();
-    let mut shortages = Vec::new();
-    for take in [Take::Last, Take::Random] {
-        for (&name, section) in words.iter().rev().filter(|(_, s)| !s.is_rest() && s.take == take) {
-            let wanted = section.count.unwrap_or_else(|| share(section.fraction, limited[&name]));
-            let free = pools.free(section);
-            if wanted > free.len() || wanted == 0 {
-                shortages.push(shortage(name, section, wanted, limited[&name], free.len()));
-                continue;
-            }
-            let chosen = match take {
-                Take::Last => free[free.len() - wanted..].iter().map(|sample| sample.number).collect(),
-                Take::Random => pools.stratified(&free, wanted, name.name()),
-            };
-            pools.mark(section, &chosen);
-            parts.insert(name, chosen);
-        }
+    let mut parts = pools.shares()?;
+    let rests: Vec<(PartName, Vec<u32>)> =
+        (words.iter().filter(|(_, s)| s.is_rest())).map(|(&name, s)| (name, numbers(&pools.free(s)))).collect();
+    let empty = rests.iter().find(|(_, chosen)| chosen.is_empty()).map(|(name, _)| {
+        let message = format!("nothing is left of {} for `{}`", words[name].splits_in_words(), name.name());
+        Shortage { part: Some(*name), message }
+    });
+    if let Some(shortage) = empty {
+        return Err(vec![shortage]);
     }
-    let rests: Vec<(PartName, Vec<u32>)> = (words.iter().filter(|(_, s)| s.is_rest()))
-        .map(|(&name, s)| (name, pools.free(s).iter().map(|sample| sample.number).collect()))
-        .collect();
-    for (name, chosen) in rests {
-        if chosen.is_empty() && shortages.is_empty() {
-            let message = format!("nothing is left of {} for `{}`", words[&name].splits_in_words(), name.name());
-            shortages.push(Shortage { part: name, message });
-        }
-        parts.insert(name, chosen);
-    }
-    if !shortages.is_empty() {
-        return Err(shortages);
-    }
+    parts.extend(rests);
     let part = |(name, indices)| Part { name, splits: words[&name].split.0.clone(), indices };
-    Ok(parts.into_iter().map(part).collect())
+    let mut divided = Divided { parts: parts.into_iter().map(part).collect(), folds: Vec::new() };
+    if let Some(folds) = division.folds {
+        pools.cut(&mut divided, folds).map_err(|shortage| vec![shortage])?;
+    }
+    Ok(divided)
+}
+
+fn numbers(samples: &[Free]) -> Vec<u32> {
+    samples.iter().map(|sample| sample.number).collect()
 }
 
 fn share(fraction: Option<f64>, n: usize) -> usize {
@@ -159,42 +170,112 @@ fn shortage(part: PartName, section: &PartSection, wanted: usize, all: usize, le
     } else {
         format!("`{name}` takes {wanted_text} samples of {splits}, of which {left_text} of {all_text} are left")
     };
-    Shortage { part, message }
+    Shortage { part: Some(part), message }
 }
 
-/// A sample that no part has yet.
+/// A sample that a part may take.
 #[derive(Clone, Copy)]
 struct Free {
     /// In the joined splits of the part that asks.
     number: u32,
     class: u32,
+    /// Zero where there are no groups.
+    group: u32,
 }
 
 /// What is left of each split.
-struct Pools<'a, 'b> {
-    labels: &'b dyn Fn(&str) -> &'a [u32],
+struct Pools<'a> {
+    division: &'a Division<'a>,
     taken: BTreeMap<String, Vec<bool>>,
-    split_seed: u64,
 }
 
-impl<'a> Pools<'a, '_> {
+impl<'a> Pools<'a> {
     fn taken(&mut self, split: &str) -> &mut Vec<bool> {
-        let n = (self.labels)(split).len();
+        let n = self.division.labels[split].len();
         self.taken.entry(split.to_string()).or_insert_with(|| vec![false; n])
+    }
+
+    /// The parts that take a share, or all that cannot have theirs.
+    fn shares(&mut self) -> Result<BTreeMap<PartName, Vec<u32>>, Vec<Shortage>> {
+        let words = self.division.words;
+        let limited: BTreeMap<PartName, usize> = words.iter().map(|(name, s)| (*name, self.free(s).len())).collect();
+        let (mut parts, mut shortages) = (BTreeMap::new(), Vec::new());
+        for take in [Take::Last, Take::Random] {
+            for (&name, section) in words.iter().rev().filter(|(_, s)| !s.is_rest() && s.take == take) {
+                let wanted = section.count.unwrap_or_else(|| share(section.fraction, limited[&name]));
+                let free = self.free(section);
+                if wanted > free.len() || wanted == 0 {
+                    shortages.push(shortage(name, section, wanted, limited[&name], free.len()));
+                    continue;
+                }
+                let chosen = self.choose(&free, wanted, take, name);
+                if chosen.is_empty() {
+                    let splits = section.splits_in_words();
+                    let message = format!("`{}` takes so small a share of {splits} that no group fits", name.name());
+                    shortages.push(Shortage { part: Some(name), message });
+                }
+                self.mark(section, &chosen);
+                parts.insert(name, chosen);
+            }
+        }
+        if shortages.is_empty() { Ok(parts) } else { Err(shortages) }
+    }
+
+    /// So many of these samples, or whole groups of about so many.
+    fn choose(&self, free: &[Free], wanted: usize, take: Take, part: PartName) -> Vec<u32> {
+        match (take, self.division.groups) {
+            (Take::Last, _) => numbers(&free[free.len() - wanted..]),
+            (Take::Random, None) => self.stratified(free, wanted, part.name()),
+            (Take::Random, Some(_)) if wanted == free.len() => numbers(free),
+            (Take::Random, Some(_)) => {
+                let share = wanted as f64 / free.len() as f64;
+                groups::deal(free, &[share, 1.0 - share], self.division.split_seed, part.name()).swap_remove(0)
+            }
+        }
+    }
+
+    /// Cuts train into folds, of which one becomes validation.
+    fn cut(&self, divided: &mut Divided, Folds { count, fold }: Folds) -> Result<(), Shortage> {
+        let train =
+            divided.parts.iter_mut().find(|part| part.name == PartName::Train).expect("every experiment trains");
+        let all = self.samples(&train.splits);
+        let samples: Vec<Free> = train.indices.iter().map(|&number| all[number as usize]).collect();
+        let folds = folds::cut(&samples, count, self.division.groups.is_some(), self.division.split_seed);
+        if folds.iter().any(Vec::is_empty) {
+            let what = if self.division.groups.is_some() { "groups" } else { "samples" };
+            let message = format!("`train` has too few {what} for {count} folds");
+            return Err(Shortage { part: None, message });
+        }
+        let held = folds[fold - 1].clone();
+        train.indices.retain(|number| held.binary_search(number).is_err());
+        let validation = Part { name: PartName::Validation, splits: train.splits.clone(), indices: held };
+        divided.parts.insert(1, validation);
+        divided.folds = folds;
+        Ok(())
+    }
+
+    /// All samples of these splits, joined.
+    fn samples(&self, splits: &[String]) -> Vec<Free> {
+        let mut samples: Vec<Free> = Vec::new();
+        for split in splits {
+            let start = samples.len();
+            let labels = self.division.labels[split.as_str()];
+            let groups = self.division.groups.map(|groups| &groups[split]);
+            samples.extend(labels.iter().enumerate().map(|(i, &class)| {
+                let group = groups.map_or(0, |groups| groups[i]);
+                Free { number: (start + i) as u32, class, group }
+            }));
+        }
+        samples
     }
 
     /// The samples that are left for a part.
     fn free(&mut self, section: &PartSection) -> Vec<Free> {
-        let mut free = Vec::new();
-        let mut start = 0;
-        for split in &section.split.0 {
-            let labels: &'a [u32] = (self.labels)(split);
-            let taken = self.taken(split);
-            let left = labels.iter().enumerate().filter(|(i, _)| !taken[*i]);
-            free.extend(left.map(|(i, &class)| Free { number: (start + i) as u32, class }));
-            start += labels.len();
-        }
-        free
+        let mut taken = Vec::new();
+        section.split.0.iter().for_each(|split| taken.extend_from_slice(self.taken(split)));
+        let mut samples = self.samples(&section.split.0);
+        samples.retain(|sample| !taken[sample.number as usize]);
+        samples
     }
 
     /// Takes samples away from the parts to come.
@@ -230,7 +311,7 @@ impl<'a> Pools<'a, '_> {
         let purpose = purpose(&format!("parts/{what_for}"));
         let mut chosen = Vec::with_capacity(wanted);
         for ((class, mut numbers), quota) in classes.into_iter().zip(quotas(&sizes, wanted)) {
-            Stream::new(self.split_seed, purpose, 0, u64::from(class)).draws().shuffle(&mut numbers);
+            Stream::new(self.division.split_seed, purpose, 0, u64::from(class)).draws().shuffle(&mut numbers);
             chosen.extend(&numbers[..quota]);
         }
         chosen.sort_unstable();

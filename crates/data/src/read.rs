@@ -61,7 +61,8 @@ fn read_layout(
     let another = card.layouts.iter().any(Layout::has_checksums) && !layout.has_checksums();
     let published = if another { Published::Differs } else { contents.published };
     let (name, layout) = (card.name.clone(), layout.format.kind.name);
-    Ok(Stored { name, layout, published, fingerprint: contents.fingerprint, classes, splits: contents.splits })
+    let (folder, fingerprint, splits) = (folder.to_path_buf(), contents.fingerprint, contents.splits);
+    Ok(Stored { name, layout, folder, published, fingerprint, classes, splits })
 }
 
 impl Layout {

@@ -20,6 +20,8 @@ pub struct Stored {
     pub name: String,
     /// The format of the layout that was read: `cifar`, `idx`.
     pub layout: &'static str,
+    /// The folder of the layout; empty where the program holds the images itself.
+    pub folder: PathBuf,
     pub published: Published,
     /// BLAKE3 of what was read, in hexadecimal digits.
     pub fingerprint: String,

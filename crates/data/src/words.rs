@@ -57,6 +57,13 @@ spec::section! {
         pub validation: Option<PartSection> = none, synonyms &["val", "valid", "dev"];
         /// What the last numbers are measured on. Where it is left out: the split `test`, if the dataset has one.
         pub test: Option<PartSection> = none, synonyms &["testing"];
+        /// Cuts what trains into so many folds, each class by its share, and makes one run for each: the fold is the
+        /// validation part, and the others train.
+        pub folds: Option<usize> = none, min 2.0, unit "folds", synonyms &["k_folds", "k", "cross_validation", "n_splits"];
+        /// The fold that validates, from 1; left out, every fold has its run.
+        pub fold: Option<usize> = none, min 1.0;
+        /// The column of `samples.csv`, beside the images, that says which samples belong together: no group is in two parts.
+        pub group: Option<String> = none, synonyms &["groups", "group_by"];
         /// Decides who is in which part; the run's seed does not, so that repeated runs compare on the same samples.
         pub split_seed: u64 = 0;
         /// Allows choosing by the test part, which every table then shows.

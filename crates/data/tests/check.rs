@@ -1,6 +1,6 @@
 //! What is wrong with the section `data` is said at its place, before any image is read.
 
-use data::{Cards, Checked, DataSection, PartName, Validation, check};
+use data::{Cards, Checked, DataSection, Folds, PartName, Validation, check};
 use spec::{FaultLine, Faults, Sources, Word, parse, resolve, to_yaml};
 
 /// Checks the text of a section `data`, and gives what is wrong with it.
@@ -51,6 +51,24 @@ fn shapes_go_through_the_steps() {
 }
 
 #[test]
+fn folds_and_groups_fit_the_other_words() {
+    let folds = |text: &str| sound(&format!("dataset: digits\ntrain: {{split: all}}\n{text}")).folds;
+    assert_eq!(folds(""), None);
+    assert_eq!(folds("folds: 5\n"), Some(Folds { count: 5, fold: 1 }));
+    assert_eq!(folds("folds: 5\nfold: 4\n"), Some(Folds { count: 5, fold: 4 }));
+    let wrong = [
+        "dataset: cifar10\nfold: 2",
+        "dataset: cifar10\nfolds: 5\nfold: 6",
+        "dataset: cifar10\nfolds: 1\nfold: 0",
+        "dataset: cifar10\nfolds: 5\nvalidation: {split: test}",
+        "dataset: digits\ntrain: {split: all, count: 20}\nfolds: 21",
+        "dataset: cifar10\ngroup: video\ntrain: {split: train, count: 9, take: last}",
+        "dataset: digits\ntrain: {split: all}\ngroup: writer",
+    ];
+    insta::assert_snapshot!(wrong.map(|text| format!("{text}\n  {}", checked(text).1)).join("\n\n"));
+}
+
+#[test]
 fn parts_stand_by_default_where_the_card_has_such_splits() {
     let parts = |text: &str| sound(text).choices[0].parts.keys().copied().collect::<Vec<_>>();
     assert_eq!(parts("dataset: cifar10"), [PartName::Train, PartName::Test]);
@@ -65,6 +83,7 @@ fn validation_says_what_may_be_chosen_by() {
     assert_eq!(validation("dataset: cifar10"), Validation::Absent);
     assert_eq!(validation("dataset: cifar10\nvalidation: {split: train, count: 5000}"), Validation::Chooses);
     assert_eq!(validation("dataset: cifar10\nvalidation: {split: test}"), Validation::IsTest);
+    assert_eq!(validation("dataset: cifar10\nfolds: 5"), Validation::Chooses);
     assert_eq!(validation("dataset: cifar10\nvalidation: {split: test}\nchoose_on_test: true"), Validation::Chooses);
     assert_eq!(validation("dataset: cifar10\nvalidation: {split: test, count: 5000}"), Validation::Chooses);
 }

@@ -1,29 +1,16 @@
 //! From the words of `data` to batches, on the digits that come with the program and on folders made here.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use data::{
-    Batch, Cards, DataSection, Dataset, Error, Loader, LoaderSettings, Mode, PartName, Pixels, Places, Values, check,
-    preview, summary,
-};
+use data::{Batch, Dataset, Loader, LoaderSettings, Mode, PartName, Pixels, Values, preview, summary};
 use kernels::input::Normalization;
-use spec::{Faults, Sources, Word, parse, resolve};
+use support::try_open;
 
 const DIGITS: &str = "dataset: digits\ntrain: {split: all}\nvalidation: {split: all, fraction: 0.15}\ntest: {split: all, fraction: 0.25}\n";
 const AUGMENT: &str = "augment:\n  - random_crop: {padding: 1}\n  - random_rotation: 10\n  - random_flip\n";
-
-fn try_open(text: &str, folders: &[&Path]) -> Result<Dataset, Error> {
-    let (mut sources, mut faults) = (Sources::new(), Faults::new());
-    let folders: Vec<_> = folders.iter().map(|folder| folder.to_path_buf()).collect();
-    let cards = Cards::load(&folders, &mut sources);
-    let node = parse("data.yaml", text.as_bytes(), &mut sources, &mut faults).unwrap();
-    let node = resolve(&node, &DataSection::TYPE, &mut faults);
-    let checked = check(&node, &cards, &mut faults);
-    assert!(faults.is_empty(), "{}", faults.render(&sources, false));
-    Dataset::open(&checked, &Places { data_dirs: folders, download: false }, &mut |_| ())
-}
 
 fn open(text: &str) -> Dataset {
     try_open(text, &[]).unwrap()

@@ -44,6 +44,7 @@ pub const FORMAT: Format = Format {
         example: "{format: cifar, folder: cifar-10-batches-bin, splits: {test: [test_batch.bin]}}",
     },
     built_in: false,
+    has_files: false,
     takes,
     samples: samples_unknown,
     read,

@@ -36,6 +36,7 @@ pub const FORMAT: Format = Format {
         example: "{format: drawn, splits: {train: 5000, test: 1000}}",
     },
     built_in: true,
+    has_files: false,
     takes,
     samples,
     read,

@@ -40,6 +40,7 @@ pub const FORMAT: Format = Format {
         example: "{format: embedded, splits: {all: digits}}",
     },
     built_in: true,
+    has_files: false,
     takes,
     samples,
     read,

@@ -54,6 +54,7 @@ pub const FORMAT: Format = Format {
         example: "{format: idx, folder: mnist, splits: {test: {images: t10k-images-idx3-ubyte, labels: t10k-labels-idx1-ubyte}}}",
     },
     built_in: false,
+    has_files: false,
     takes,
     samples: samples_unknown,
     read,

@@ -34,6 +34,7 @@ pub const FORMAT: Format = Format {
         example: "{format: image_folder, folder: cifar10, splits: {train: train, test: test}}",
     },
     built_in: false,
+    has_files: true,
     takes: |_, _| Ok(()),
     samples: samples_unknown,
     read,
@@ -81,7 +82,7 @@ fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
     let (mut splits, mut problems, mut hashes) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, folder) in &words.splits.0 {
         (reading.progress)(Progress::Read { folder: reading.folder, split: name });
-        match read_split(name, &reading.folder.join(folder.as_path()), reading.classes, shape) {
+        match read_split(name, &joined(reading.folder, folder), reading.classes, shape) {
             Ok((split, each)) => {
                 splits.insert(name.clone(), split);
                 hashes.extend(each);
@@ -95,6 +96,11 @@ fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
     hashes.sort_by(|a, b| a.0.cmp(&b.0));
     let fingerprint = checksum::of_files(hashes.iter().map(|(name, hash)| (name.as_str(), *hash)));
     Ok(Contents { splits, published: Published::NotChecked, fingerprint })
+}
+
+/// The folder of a split; `.` adds nothing to the path.
+fn joined(root: &Path, folder: &RelativePath) -> PathBuf {
+    root.join(folder.as_path()).components().collect()
 }
 
 type ReadSplit = (Split, Vec<(String, blake3::Hash)>);

@@ -25,6 +25,8 @@ pub struct Format {
     pub kind: Kind,
     /// Whether the program holds the images itself, so that nothing is looked for.
     pub built_in: bool,
+    /// Whether every sample is a file of its own, of which a table beside them may tell more.
+    pub has_files: bool,
     /// Whether a card's images may lie so; if not, why.
     pub takes: fn(&Card, &Node) -> Result<(), String>,
     /// How many samples each split has, where the format itself knows.

@@ -25,7 +25,10 @@ fn labels(n: usize, n_classes: u32) -> Vec<u32> {
 
 fn divided(text: &str, sizes: &[(&str, usize)], seed: u64) -> Result<Vec<Part>, Vec<Shortage>> {
     let splits: BTreeMap<&str, Vec<u32>> = sizes.iter().map(|(name, n)| (*name, labels(*n, 3))).collect();
-    divide(&words(text), &|split| &splits[split], seed)
+    let labels = splits.iter().map(|(split, labels)| (*split, labels.as_slice())).collect();
+    let words = words(text);
+    let division = Division { words: &words, folds: None, split_seed: seed, labels, groups: None };
+    divide(&division).map(|divided| divided.parts)
 }
 
 #[test]
@@ -127,7 +130,10 @@ proptest! {
     ) {
         let text = format!("train: {{split: all}}\nvalidation: {{split: all, fraction: {validation}}}\ntest: {{split: all, fraction: {test}}}");
         let labels = labels(n, n_classes);
-        let parts = divide(&words(&text), &|_| &labels, seed).unwrap();
+        let words = words(&text);
+        let of_split = BTreeMap::from([("all", labels.as_slice())]);
+        let division = Division { words: &words, folds: None, split_seed: seed, labels: of_split, groups: None };
+        let parts = divide(&division).unwrap().parts;
         let mut all: Vec<u32> = parts.iter().flat_map(|p| p.indices.iter().copied()).collect();
         all.sort_unstable();
         prop_assert!(all.iter().copied().eq(0..n as u32));

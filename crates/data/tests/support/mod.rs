@@ -5,10 +5,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use data::{Card, Cards, DATASET, Error, Places, Stored};
+use data::{Card, Cards, DATASET, DataSection, Dataset, Error, Places, Stored};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use spec::{Faults, Sources};
+use spec::{Faults, Sources, Word};
 
 /// The card that this text means: a name or a card in place.
 pub fn card(text: &str) -> Card {
@@ -48,4 +48,16 @@ pub fn idx(sizes: &[u32], values: &[u8]) -> Vec<u8> {
 pub fn write_image(path: &Path, height: u32, width: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 7])).save(path).unwrap();
+}
+
+/// Opens what a section `data` says, in these data folders.
+pub fn try_open(text: &str, folders: &[&Path]) -> Result<Dataset, Error> {
+    let (mut sources, mut faults) = (Sources::new(), Faults::new());
+    let folders: Vec<_> = folders.iter().map(|folder| folder.to_path_buf()).collect();
+    let cards = Cards::load(&folders, &mut sources);
+    let node = spec::parse("data.yaml", text.as_bytes(), &mut sources, &mut faults).unwrap();
+    let node = spec::resolve(&node, &DataSection::TYPE, &mut faults);
+    let checked = data::check(&node, &cards, &mut faults);
+    assert!(faults.is_empty(), "{}", faults.render(&sources, false));
+    Dataset::open(&checked, &Places { data_dirs: folders, download: false }, &mut |_| ())
 }
