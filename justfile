@@ -44,12 +44,17 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-# Training speed beside Keras, in turns, as ratios; installs Keras into .tools/bench once
-bench *arguments:
+# Install what `just bench` measures beside Etalon into .tools/bench: seven gigabytes, and a Rust program of ten minutes
+bench-setup:
     @test -x .tools/bench/bin/python || python3 -m venv .tools/bench
-    @.tools/bench/bin/python -c 'import keras' 2>/dev/null || .tools/bench/bin/python -m pip install -q --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1
-    @cargo build --quiet --release --package engine --example rate
-    @python3 benches/compare.py target/release/examples/rate .tools/bench/bin/python "$@"
+    .tools/bench/bin/python -m pip install -q --disable-pip-version-check -r benches/requirements.txt
+    cargo build --release --manifest-path benches/rust_peers/Cargo.toml
+
+# Speed beside Keras, PyTorch and others, in turns, as ratios: just bench [--quick] [LINE...]; `--list` names the lines
+bench *arguments:
+    @test -x .tools/bench/bin/python || just bench-setup
+    @cargo build --quiet --release --package etalon
+    @.tools/bench/bin/python benches/bench.py "$@"
 
 # Licences, bans and sources of all dependencies (needs cargo-deny)
 deny:

@@ -1,0 +1,70 @@
+"""Figures that are no rates: a whole process, memory, threads, the cost of augmentation. Each gives a `Line`."""
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+import samples
+from contenders import HERE, TOOLS, VARIANTS, Failed, Peer
+from measuring import Line, label
+from workloads import CNN, OURS
+
+
+def process(workload, setting):
+    """Seconds from the start of a process to the end of its first epoch of CIFAR-10; the ratio is theirs to ours."""
+    batches = samples.cifar10(setting.data_dirs)
+    line = Line(workload.title, 64, workload.goal, "seconds")
+    for _ in range(max(setting.rounds - 1, 1)):
+        runs = tempfile.mkdtemp(prefix="etalon-bench-")
+        start = time.perf_counter()
+        # Two epochs are asked for, and the run pauses after one: it is trained and saved, nothing is evaluated.
+        setting.etalon.call("run", CNN, "train.epochs=2", "train.batch_size=64", "data.validation=none", "--quiet",
+                            "--pause-after", "1", "--data-dir", samples.DATA, "--runs-dir", runs, "--threads",
+                            setting.etalon.threads, codes=(130,))
+        line.ours.append(time.perf_counter() - start)
+        shutil.rmtree(runs)
+        start = time.perf_counter()
+        command = [TOOLS / "bin/python", HERE / "peers/keras_first_epoch.py", batches, setting.etalon.threads]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"Keras: {done.stderr[-300:]}")
+        line.peers.setdefault("Keras", []).append(time.perf_counter() - start)
+    return line
+
+
+def memory(workload, setting):
+    """The most megabytes that a process of its own takes to train the CIFAR CNN at batch 128; theirs to ours."""
+    line = Line(workload.title, 128, workload.goal, "MB")
+    said = setting.etalon.bench(CNN, "train.batch_size=128", "--seconds", setting.seconds)
+    line.ours.append(said["peak_rss_bytes"] / 1e6)
+    for name, variant in (("PyTorch", "contiguous"), ("Keras", "plain")):
+        peer = Peer(name, setting.etalon.threads)
+        peer.order(do="prepare", id=variant, variant=variant, network="cifar_cnn", options={}, batch=128, source="",
+                   warmup_steps=10, together=10)
+        peer.order(do="window", id=variant, seconds=setting.seconds)
+        line.peers[label(name, variant)] = [peer.order(do="memory")["peak_rss_bytes"] / 1e6]
+        peer.end()
+    return line
+
+
+def threads(workload, setting):
+    """Training the CIFAR CNN at batch 128 on all threads and on one."""
+    line = Line(workload.title, 128, workload.goal, "images/s")
+    for _ in range(setting.rounds):
+        for count, rates in ((setting.etalon.threads, line.ours), (1, line.peers.setdefault("one thread", []))):
+            said = setting.etalon.bench(CNN, "train.batch_size=128", "--seconds", setting.seconds, threads=count)
+            rates.append(said["images_per_second"])
+    return line
+
+
+def augmentation(workload, setting):
+    """Percent of the step that crop and flip cost: what training on images in memory has over training with the loader."""
+    samples.cifar10(setting.data_dirs)
+    line = Line(workload.title, 128, workload.goal, "%")
+    for _ in range(setting.rounds):
+        said = setting.etalon.bench(f"{OURS}/crop_flip.yaml", "train.batch_size=128", "--with-data", "--data-dir",
+                                    samples.DATA, "--seconds", setting.seconds)
+        line.ours.append(100 * (1 - said["images_per_second"] / said["images_per_second_in_memory"]))
+    line.notes.append(f"cost {statistics.median(line.ours):.0f} % of the step; the goal is at most {workload.goal:.0f} %")
+    return line
