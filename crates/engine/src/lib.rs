@@ -8,12 +8,14 @@ mod feed;
 mod machine;
 mod plan;
 mod predictions;
+mod profile;
 mod program;
 mod threads;
 mod variables;
 
 pub use feed::{Feed, Input};
 pub use predictions::Predictions;
+pub use profile::{Clock, Part};
 pub use program::{BadNode, NotFinite, Program, Settings, What};
 pub use threads::Threads;
 pub use variables::Variables;

@@ -8,7 +8,7 @@ use kernels::Isa;
 
 use crate::machine::Machine;
 use crate::plan::Plan;
-use crate::{Feed, Input, Threads, Variables};
+use crate::{Clock, Feed, Input, Part, Threads, Variables, profile};
 
 /// On what and how a program runs.
 #[derive(Clone, Debug)]
@@ -102,9 +102,33 @@ impl Program {
     /// # Panics
     /// If `variables` or `feed` lack something that the graph reads, or have it in another size.
     pub fn run(&mut self, variables: &mut Variables, feed: &Feed<'_>) -> Result<(), NotFinite> {
+        self.run_with(variables, feed, None)
+    }
+
+    /// Runs as [`Program::run`] does, `runs` times on the same feed, and says what each part took by `clock`.
+    ///
+    /// # Errors
+    /// # Panics
+    /// As [`Program::run`].
+    pub fn profile(
+        &mut self,
+        variables: &mut Variables,
+        feed: &Feed<'_>,
+        runs: usize,
+        clock: Clock,
+    ) -> Result<Vec<Part>, NotFinite> {
+        self.prepare(feed.batch);
+        self.machines[0].forget_times();
+        for _ in 0..runs {
+            self.run_with(variables, feed, Some(clock))?;
+        }
+        Ok(profile::parts(&self.graph, &self.machines[0]))
+    }
+
+    fn run_with(&mut self, variables: &mut Variables, feed: &Feed<'_>, clock: Option<Clock>) -> Result<(), NotFinite> {
         self.prepare(feed.batch);
         let machine = &mut self.machines[0];
-        self.settings.threads.install(|| machine.compute(variables, feed));
+        self.settings.threads.install(|| machine.compute(variables, feed, clock));
         let is_bad = |name: &&String| self.output(name).iter().any(|value| !value.is_finite());
         if let Some(output) = self.guarded.iter().find(is_bad) {
             return Err(NotFinite { output: output.clone() });

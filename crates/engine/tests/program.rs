@@ -1,5 +1,7 @@
 //! What a program promises to those who run it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use engine::{Feed, Input, NotFinite, Program, Settings, Threads, Variables, What};
 use graph::{DType, Graph, Op, Shape};
 use kernels::Isa;
@@ -126,4 +128,29 @@ fn kernels_are_read_anew_when_they_have_changed() {
     variables.set("w", &[3.0, 4.0]);
     copy.set("w", &[5.0, 6.0]);
     assert_eq!([result(&mut variables), result(&mut copy), result(&mut variables)], [43.0, 65.0, 43.0]);
+}
+
+#[test]
+fn a_profile_has_every_step_with_its_products() {
+    static TICKS: AtomicU64 = AtomicU64::new(0);
+    let mut g = Graph::new();
+    let x = g.input("x", Shape::batched(&[3]), DType::F32);
+    let kernel = g.variable("kernel", &[2, 3]);
+    g.set_scope("dense");
+    let y = g.push(Op::Dense, &[x, kernel]);
+    g.output("y", y);
+    let settings = Settings { threads: Threads::new(1), ..settings() };
+    let mut variables = Variables::new(&[("kernel".to_string(), vec![2, 3])]);
+    let mut program = Program::new(&g, &settings);
+    let numbers = [1.0; 20 * 3];
+    let inputs = [("x", Input::F32(&numbers[..]))];
+    let clock = || TICKS.fetch_add(1, Ordering::Relaxed);
+    // The second asking counts anew: two runs of three shards, of eight samples at most.
+    for runs in [1, 2] {
+        let parts = program.profile(&mut variables, &feed(&inputs, 20), runs, clock).unwrap();
+        let dense: Vec<_> = parts.iter().filter(|part| part.path == "dense").collect();
+        assert_eq!(dense.len(), 1, "{parts:?}");
+        assert_eq!((dense[0].flops, dense[0].nanoseconds), (20 * 3 * 2 * 2, 3 * runs as u64));
+        assert!(!dense[0].backward && dense[0].work.starts_with("convolve"), "{parts:?}");
+    }
 }

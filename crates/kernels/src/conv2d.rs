@@ -54,6 +54,12 @@ impl Conv2d {
         self.output.channels * self.kernel_rows()
     }
 
+    /// Floating-point operations of one pass over an image, computed directly; a multiply-add is two.
+    pub fn flops(&self) -> u64 {
+        let outputs = self.output.height * self.output.width * self.output.channels;
+        2 * (outputs * self.kernel_rows()) as u64
+    }
+
     /// Numbers of one output channel's kernel.
     pub(crate) fn kernel_rows(&self) -> usize {
         self.window.kernel[0] * self.window.kernel[1] * self.group_inputs()

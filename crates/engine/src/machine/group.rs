@@ -7,8 +7,9 @@ use kernels::conv2d::Living;
 use kernels::{Isa, conv2d};
 
 use super::{PackTask, Whole, step};
-use crate::Feed;
 use crate::plan::{Gradients, Plan, Step, SumKind, Work};
+use crate::profile::timed;
+use crate::{Clock, Feed};
 
 /// What all groups read.
 pub(crate) struct Context<'a> {
@@ -18,6 +19,7 @@ pub(crate) struct Context<'a> {
     pub whole: Whole<'a>,
     pub packs: &'a [PackTask],
     pub feed: &'a Feed<'a>,
+    pub clock: Option<Clock>,
 }
 
 /// The samples of a group, their values and their part of the sums.
@@ -27,6 +29,8 @@ pub(crate) struct Group {
     slots: Vec<Buffer>,
     sums: Vec<PartialSum>,
     living: Living,
+    /// Nanoseconds by stage and step, where a clock was given.
+    spent: Vec<Vec<u64>>,
 }
 
 /// A group's part of a sum; one of the two is empty.
@@ -65,7 +69,8 @@ impl Group {
                 living.reserve(&gradients.pooled);
             }
         }
-        Group { slots, sums: plan.sums.iter().map(sum).collect(), living, samples }
+        let spent = plan.stages.iter().map(|stage| vec![0; stage.steps.len()]).collect();
+        Group { slots, sums: plan.sums.iter().map(sum).collect(), living, samples, spent }
     }
 
     /// The number of samples.
@@ -83,6 +88,16 @@ impl Group {
         &self.sums[sum]
     }
 
+    /// What a step of a stage has taken.
+    pub fn spent(&self, stage: usize, step: usize) -> u64 {
+        self.spent[stage][step]
+    }
+
+    /// Begins to count anew.
+    pub fn forget_times(&mut self) {
+        self.spent.iter_mut().for_each(|stage| stage.fill(0));
+    }
+
     /// Takes all shards through the steps of a stage, one after the other.
     pub fn run(&mut self, context: &Context<'_>) {
         let stage = &context.plan.stages[context.stage];
@@ -92,8 +107,10 @@ impl Group {
         }
         for local in Plan::shards(&self.samples) {
             let shard = Shard { first: self.samples.start + local.start, n: local.len(), local };
-            for one in &stage.steps {
-                self.run_step(context, one, &shard);
+            for (index, one) in stage.steps.iter().enumerate() {
+                let mut spent = self.spent[context.stage][index];
+                timed(context.clock, &mut spent, || self.run_step(context, one, &shard));
+                self.spent[context.stage][index] = spent;
             }
         }
     }

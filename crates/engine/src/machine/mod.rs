@@ -17,7 +17,8 @@ use kernels::{Isa, conv2d};
 use rayon::prelude::*;
 
 use crate::plan::{Fixed, Operand, Pack, Pass, Plan};
-use crate::{Feed, Input, Variables};
+use crate::profile::timed;
+use crate::{Clock, Feed, Input, Variables};
 
 use chain::ChainTask;
 use group::{Context, Group};
@@ -37,6 +38,16 @@ pub(crate) struct Machine {
     results: Vec<Vec<f32>>,
     /// Where the program's variables stood at the last run.
     places: Vec<usize>,
+    /// By stage.
+    spent: Vec<Spent>,
+}
+
+/// Nanoseconds spent between the steps of a stage, where a clock was given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub passes: u64,
+    pub packs: u64,
+    pub sums: u64,
 }
 
 #[derive(Debug)]
@@ -95,7 +106,8 @@ impl Machine {
         let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
         let results = plan.outputs.iter().map(|output| vec![0.0; output.len]).collect();
         let places = vec![usize::MAX; plan.values.variables.len()];
-        Machine { isa, plan, values, packs, groups, chains, sums, results, places }
+        let spent = vec![Spent::default(); plan.stages.len()];
+        Machine { isa, plan, values, packs, groups, chains, sums, results, places, spent }
     }
 
     /// The number of samples that this is for.
@@ -108,15 +120,33 @@ impl Machine {
         &self.plan
     }
 
-    /// Computes everything up to the results; variables stay as they are.
-    pub fn compute(&mut self, variables: &Variables, feed: &Feed<'_>) {
+    /// What has been spent between the steps of a stage.
+    pub fn spent(&self, stage: usize) -> Spent {
+        self.spent[stage]
+    }
+
+    /// What a step of a stage has taken, on all threads together.
+    pub fn spent_by_step(&self, stage: usize, step: usize) -> u64 {
+        self.groups.iter().map(|group| group.spent(stage, step)).sum()
+    }
+
+    /// Begins to count anew.
+    pub fn forget_times(&mut self) {
+        self.spent.fill(Spent::default());
+        self.groups.iter_mut().for_each(Group::forget_times);
+    }
+
+    /// Computes everything up to the results; variables stay as they are. With a clock it counts what each part takes.
+    pub fn compute(&mut self, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
         self.find_variables(variables);
         self.take_inputs(feed);
         for stage in 0..self.plan.stages.len() {
-            self.run_passes(stage, variables);
-            self.run_packs(stage, variables);
-            self.run_steps(stage, variables, feed);
-            self.close_sums(stage);
+            let mut spent = self.spent[stage];
+            timed(clock, &mut spent.passes, || self.run_passes(stage, variables));
+            timed(clock, &mut spent.packs, || self.run_packs(stage, variables));
+            self.run_steps(stage, variables, feed, clock);
+            timed(clock, &mut spent.sums, || self.close_sums(stage));
+            self.spent[stage] = spent;
         }
         self.gather_results(variables, feed);
     }
@@ -196,13 +226,13 @@ impl Machine {
         });
     }
 
-    fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>) {
+    fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
         let Machine { isa, plan, values, packs, groups, places, .. } = self;
         if plan.stages[stage].steps.is_empty() {
             return;
         }
         let whole = Whole { variables, places, values };
-        let context = Context { isa: *isa, plan, stage, whole, packs, feed };
+        let context = Context { isa: *isa, plan, stage, whole, packs, feed, clock };
         groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context));
     }
 

@@ -140,6 +140,19 @@ impl Step {
 }
 
 impl Work {
+    /// Floating-point operations of its products for one sample, as if each were computed directly.
+    pub fn flops(&self) -> u64 {
+        match self {
+            Work::Convolve { conv, .. } | Work::ConvolveBack { conv, .. } | Work::KernelGradient { conv, .. } => {
+                conv.flops()
+            }
+            Work::LivingGradients(Gradients { pooled, kernel, .. }) => {
+                pooled.conv.flops() * if kernel.is_some() { 2 } else { 1 }
+            }
+            _ => 0,
+        }
+    }
+
     /// What the plan's text calls it.
     pub fn name(&self) -> String {
         match self {

@@ -1,0 +1,147 @@
+//! Trains a network on random images and prints its rate: that of experiments/cifar_cnn.yaml, or ResNet-20.
+//!
+//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20]
+//!
+//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20). Prints one JSON
+//! line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
+//! the machine disturb less. With `--plan` it prints the plan instead, with `--profile` what each part of a step takes.
+
+mod networks;
+
+use std::time::Instant;
+
+use cpu_time::{ProcessTime, ThreadTime};
+use engine::{Feed, Input, Program, Settings, Threads, Variables};
+use kernels::random::Stream;
+use kernels::{Isa, peak};
+
+use networks::{Network, cifar_cnn, resnet20};
+
+/// The value of an option.
+fn option(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
+}
+
+fn number(name: &str, default: usize) -> usize {
+    option(name).map_or(default, |value| value.parse().expect("a number"))
+}
+
+fn is_asked(name: &str) -> bool {
+    std::env::args().any(|argument| argument == name)
+}
+
+fn main() {
+    let (batch, windows) = (number("--batch", 128), number("--windows", 6));
+    let (Network { graph, state }, images) = match option("--network").as_deref() {
+        Some("resnet20") => (resnet20(), 640),
+        _ => (cifar_cnn(), 6400),
+    };
+    let threads = Threads::new(number("--threads", 2));
+    let isa =
+        option("--isa").map_or(Isa::best(), |name| Isa::by_name(&name).expect("an instruction set of this machine"));
+    let settings = Settings { isa, threads: threads.clone(), keep_all: false };
+    let mut program = Program::new(&graph, &settings);
+    if is_asked("--plan") {
+        return print!("{}", program.plan(batch));
+    }
+    let mut variables = initial(&state);
+    let data = Data::random(images);
+    if is_asked("--profile") {
+        return profile(&mut program, &mut variables, &data, batch, isa);
+    }
+    let rates: Vec<[f64; 2]> = threads.install(|| {
+        let mut window = || {
+            let (start, cpu) = (Instant::now(), ProcessTime::now());
+            for first in (0..images / batch * batch).step_by(batch) {
+                data.feed(first, batch, |feed| program.run(&mut variables, feed).expect("nothing is guarded"));
+            }
+            [start.elapsed(), cpu.elapsed()].map(|time| (images / batch * batch) as f64 / time.as_secs_f64())
+        };
+        window();
+        (0..windows).map(|_| window().map(|rate| (rate * 10.0).round() / 10.0)).collect()
+    });
+    let threads = threads.count();
+    let loss = program.output("loss")[0];
+    let column = |index: usize| rates.iter().map(|rates| rates[index]).collect::<Vec<f64>>();
+    println!(
+        "{{\"peer\": \"etalon\", \"batch\": {batch}, \"threads\": {threads}, \"images_per_second\": {:?}, \
+         \"images_per_cpu_second\": {:?}, \"loss\": {loss}}}",
+        column(0),
+        column(1)
+    );
+}
+
+/// What each part of a step takes, for an image, by the time that its thread ran; and the rate of its products as a share
+/// of the processor's multiply-adds, measured right before.
+fn profile(program: &mut Program, variables: &mut Variables, data: &Data, batch: usize, isa: Isa) {
+    let ceiling = (0..20).map(|_| ceiling(isa)).fold(0.0, f64::max);
+    println!("ceiling: {ceiling:.1} GFLOP/s a core");
+    let runs = data.labels.len() / batch;
+    let parts = data.feed(0, batch, |feed| {
+        program.run(variables, feed).expect("nothing is guarded");
+        program.profile(variables, feed, runs, nanoseconds).expect("nothing is guarded")
+    });
+    let images = (runs * batch) as f64;
+    for part in &parts {
+        let microseconds = part.nanoseconds as f64 * 1e-3 / images;
+        let share = (part.flops * runs as u64) as f64 / part.nanoseconds as f64 / ceiling * 100.0;
+        let share = if part.flops > 0 { format!("{share:4.0} %") } else { String::new() };
+        let direction = if part.backward { "back" } else { "" };
+        println!("{microseconds:8.2} us {share:6} {direction:4} {:24} {}", part.path, part.work);
+    }
+    let total: u64 = parts.iter().map(|part| part.nanoseconds).sum();
+    println!("{:8.2} us an image", total as f64 * 1e-3 / images);
+}
+
+fn nanoseconds() -> u64 {
+    ThreadTime::now().as_duration().as_nanos() as u64
+}
+
+/// The multiply-adds of one core, in GFLOP/s.
+fn ceiling(isa: Isa) -> f64 {
+    const ROUNDS: u64 = 300_000;
+    let start = nanoseconds();
+    std::hint::black_box(peak::multiply_adds(isa, std::hint::black_box(ROUNDS)));
+    peak::operations(isa, ROUNDS) as f64 / (nanoseconds() - start) as f64
+}
+
+/// Images with labels.
+struct Data {
+    pixels: Vec<u8>,
+    labels: Vec<u32>,
+}
+
+impl Data {
+    fn random(images: usize) -> Data {
+        let mut draws = Stream::new(1, 2, 0, 0).draws();
+        let pixels = (0..images * 3072).map(|_| draws.next_u32() as u8).collect();
+        let labels = (0..images).map(|_| draws.below(10) as u32).collect();
+        Data { pixels, labels }
+    }
+
+    /// Hands on the images from `first` on.
+    fn feed<R>(&self, first: usize, batch: usize, run: impl FnOnce(&Feed<'_>) -> R) -> R {
+        let inputs = [
+            ("image", Input::U8(&self.pixels[first * 3072..][..batch * 3072])),
+            ("label", Input::Index(&self.labels[first..][..batch])),
+        ];
+        run(&Feed { batch, inputs: &inputs, seed: 0, epoch: 0, samples: &[] })
+    }
+}
+
+/// He's uniform distribution for kernels, ones for scales, zeros for all else.
+fn initial(state: &[(String, Vec<usize>)]) -> Variables {
+    let mut variables = Variables::new(state);
+    for (number, (path, dims)) in state.iter().enumerate() {
+        let len = dims.iter().product();
+        let limit = (6.0 / dims[1..].iter().product::<usize>() as f64).sqrt();
+        let mut draws = Stream::new(1, 1, 0, number as u64).draws();
+        if path.ends_with("kernel") {
+            let values: Vec<f32> = (0..len).map(|_| draws.range(-limit, limit) as f32).collect();
+            variables.set(path, &values);
+        } else if path.ends_with("scale") {
+            variables.set(path, &vec![1.0; len]);
+        }
+    }
+    variables
+}

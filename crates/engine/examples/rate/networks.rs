@@ -1,0 +1,156 @@
+//! The networks that are measured, as training steps.
+
+use graph::ops::{Activation, Op, Window};
+use graph::{DType, Graph, NodeId, Shape};
+
+/// A training step, and paths and axes of what stays from step to step.
+pub struct Network {
+    pub graph: Graph,
+    pub state: Vec<(String, Vec<usize>)>,
+}
+
+/// A network while it is built.
+#[derive(Default)]
+struct Builder {
+    graph: Graph,
+    parameters: Vec<(String, Vec<usize>)>,
+}
+
+/// The network of experiments/cifar_cnn.yaml.
+pub fn cifar_cnn() -> Network {
+    let mut builder = Builder::default();
+    let mut x = builder.image();
+    for (number, filters) in [32, 64, 64].into_iter().enumerate() {
+        x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 0));
+        x = builder.add_bias(&format!("conv2d_{number}"), x);
+        x = builder.relu(x);
+        if number < 2 {
+            x = builder.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+        }
+    }
+    let features = builder.graph.shape(x).sample_len();
+    x = builder.graph.reshape(x, &[features]);
+    x = builder.dense("dense_0", x, 64);
+    x = builder.relu(x);
+    let scores = builder.dense("dense_1", x, 10);
+    builder.finish(scores)
+}
+
+/// ResNet-20 with shortcuts of option A (He et al. 2015, section 4.2).
+pub fn resnet20() -> Network {
+    let mut builder = Builder::default();
+    let mut x = builder.image();
+    x = builder.convolution("conv2d", x, 16, Window::square(3, 1, 1));
+    x = builder.batch_norm("conv2d", x);
+    x = builder.relu(x);
+    for (stage, filters) in [16, 32, 64].into_iter().enumerate() {
+        for block in 0..3 {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            x = builder.residual(&format!("stage{}/{block}", stage + 1), x, filters, stride);
+        }
+    }
+    x = builder.graph.global_average_pool2d(x);
+    let scores = builder.dense("dense", x, 10);
+    builder.finish(scores)
+}
+
+impl Builder {
+    fn image(&mut self) -> NodeId {
+        let image = self.graph.input("image", Shape::batched(&[32, 32, 3]), DType::U8);
+        self.graph.push(Op::Normalize { scale: vec![1.0 / 255.0; 3], shift: vec![0.0; 3] }, &[image])
+    }
+
+    fn parameter(&mut self, path: String, dims: &[usize]) -> NodeId {
+        self.parameters.push((path.clone(), dims.to_vec()));
+        self.graph.variable(&path, dims)
+    }
+
+    fn convolution(&mut self, path: &str, x: NodeId, filters: usize, window: Window) -> NodeId {
+        self.graph.set_scope(path);
+        let [height, width] = window.kernel;
+        let dims = [filters, height, width, self.graph.shape(x).channels()];
+        let kernel = self.parameter(format!("{path}/kernel"), &dims);
+        self.graph.push(Op::Conv2d { window, groups: 1 }, &[x, kernel])
+    }
+
+    fn dense(&mut self, path: &str, x: NodeId, units: usize) -> NodeId {
+        self.graph.set_scope(path);
+        let kernel = self.parameter(format!("{path}/kernel"), &[units, self.graph.shape(x).channels()]);
+        let y = self.graph.push(Op::Dense, &[x, kernel]);
+        self.add_bias(path, y)
+    }
+
+    fn add_bias(&mut self, path: &str, y: NodeId) -> NodeId {
+        let bias = self.parameter(format!("{path}/bias"), &[self.graph.shape(y).channels()]);
+        self.graph.push(Op::AddBias, &[y, bias])
+    }
+
+    fn relu(&mut self, x: NodeId) -> NodeId {
+        self.graph.push(Op::Activate(Activation::Relu), &[x])
+    }
+
+    fn batch_norm(&mut self, path: &str, x: NodeId) -> NodeId {
+        let channels = self.graph.shape(x).channels();
+        let [scale, offset] = ["scale", "offset"].map(|name| self.parameter(format!("{path}/{name}"), &[channels]));
+        self.graph.batch_norm(x, scale, offset, 1e-5).0
+    }
+
+    fn residual(&mut self, path: &str, x: NodeId, filters: usize, stride: usize) -> NodeId {
+        let (first, second) = (format!("{path}/first"), format!("{path}/second"));
+        let mut y = self.convolution(&first, x, filters, Window::square(3, stride, 1));
+        y = self.batch_norm(&first, y);
+        y = self.relu(y);
+        y = self.convolution(&second, y, filters, Window::square(3, 1, 1));
+        y = self.batch_norm(&second, y);
+        self.graph.set_scope(path);
+        let shortcut = if stride == 1 {
+            x
+        } else {
+            let kept = self.graph.push(Op::MaxPool2d { window: Window::square(1, stride, 0) }, &[x]);
+            self.graph.push(Op::PadChannels { to: filters }, &[kept])
+        };
+        let sum = self.graph.add(y, shortcut);
+        self.relu(sum)
+    }
+
+    /// Loss, gradients and adam.
+    fn finish(self, scores: NodeId) -> Network {
+        let Builder { mut graph, parameters } = self;
+        graph.set_scope("loss");
+        let labels = graph.input("label", Shape::batched(&[]), DType::Index);
+        let losses = graph.push(Op::CrossEntropy { label_smoothing: 0.0, from_logits: true }, &[scores, labels]);
+        let loss = graph.mean_over_batch(losses);
+        graph.output("loss", loss);
+        adam(&mut graph, loss, &parameters);
+        let suffixes = ["", "/m", "/v"];
+        let of = |(path, dims): &(String, Vec<usize>)| suffixes.map(|suffix| (format!("{path}{suffix}"), dims.clone()));
+        Network { graph, state: parameters.iter().flat_map(of).collect() }
+    }
+}
+
+/// Adam after many steps, when its corrections are one; and the norm of the gradient, as the trainer reports it.
+fn adam(g: &mut Graph, loss: NodeId, parameters: &[(String, Vec<usize>)]) {
+    let points: Vec<NodeId> = parameters.iter().map(|(path, dims)| g.variable(path, dims)).collect();
+    let gradients: Vec<NodeId> = graph::gradients(g, loss, &points).into_iter().flatten().collect();
+    let squares: Vec<NodeId> = gradients.iter().map(|gradient| g.sum_of_squares(*gradient)).collect();
+    let total = squares.into_iter().reduce(|sum, next| g.add(sum, next)).expect("there are parameters");
+    let norm = g.sqrt(total);
+    g.output("gradient_norm", norm);
+    for ((path, dims), (point, gradient)) in parameters.iter().zip(points.into_iter().zip(gradients)) {
+        let [m, v] = ["m", "v"].map(|name| g.variable(&format!("{path}/{name}"), dims));
+        let square = g.multiply(gradient, gradient);
+        let mean = |g: &mut Graph, old: NodeId, new: NodeId, beta: f64| {
+            let (kept, taken) = (g.scale(old, beta), g.scale(new, 1.0 - beta));
+            let sum = g.add(kept, taken);
+            g.assign(old, sum);
+            sum
+        };
+        let (m, v) = (mean(g, m, gradient, 0.9), mean(g, v, square, 0.999));
+        let root = g.sqrt(v);
+        let divisor = g.offset(root, 1e-8);
+        let direction = g.divide(m, divisor);
+        let step = g.scale(direction, 1e-3);
+        let new = g.subtract(point, step);
+        g.assign(point, new);
+    }
+}
