@@ -7,6 +7,7 @@ from contenders import Failed
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 
 SCALED = "benches/experiments/cifar_cnn_scaled.yaml"
 PEERS = [("Keras", "plain"), ("PyTorch", "contiguous"), ("PyTorch", "channels_last")]
@@ -59,6 +60,7 @@ def draw(found):
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         panel.set_xticks([x for x, _ in points], [str(x) for x, _ in points])
+        panel.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         panel.minorticks_off()
         panel.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
         panel.set_xlabel(axis)

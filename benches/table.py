@@ -6,6 +6,9 @@ import statistics
 
 HEADING = f"{'workload':<24}{'batch':>5}{'ours':>9}{'peer':>8}  {'fastest peer':<13}{'ratio':>6} {'spread':>11}"
 
+SHORTER = {", ": " ", "channels last": "last", "contiguous": "first", "ONNX Runtime": "ONNX RT",
+           "torchvision": "torchv"}
+
 
 def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
@@ -42,7 +45,9 @@ def row(line):
     """A line of the terminal."""
     figure, _, spread = reached(line)
     name, rates = peer_of(line)
-    name = (name or "").replace("channels last", "ch. last").replace("ONNX Runtime", "ONNX RT").replace(", ", " ")
+    name = name or ""
+    for long, short in SHORTER.items():
+        name = name.replace(long, short)
     peer = number(statistics.median(rates)) if rates else ""
     ours = number(statistics.median(line.ours))
     return f"{line.title:<24}{line.batch:>5}{ours:>9}{peer:>8}  {name[:13]:<13}{figure:>6} {spread:>11}"
@@ -81,7 +86,7 @@ def everybody(lines):
             continue
         rates = {"Etalon": line.ours} | line.peers
         loss = {name: f" ({value:.2f})" for name, value in line.losses.items() if value is not None}
-        said = ", ".join(f"{name} {number(statistics.median(found))}{loss.get(name, '')}".replace(", ", " ")
+        said = "; ".join(f"{name} {number(statistics.median(found))}{loss.get(name, '')}"
                          for name, found in rates.items())
         text.append(f"- {line.title}{f', batch {line.batch}' if line.batch else ''}: {said}."
                     + "".join(f" {note}." for note in line.notes))
