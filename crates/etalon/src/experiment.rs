@@ -105,6 +105,8 @@ pub struct Checked {
     pub resolved: String,
     /// The preprocessing as YAML.
     pub preprocess: String,
+    /// The section `data` as YAML: what decides which data is read.
+    pub data_section: String,
     pub experiment: Experiment,
     pub data: data::Checked,
     pub network: Network,
@@ -227,11 +229,13 @@ impl One {
     /// The run, where every part of it is right.
     fn checked(&mut self, written: Vec<u8>, family: Option<Family>) -> Option<Checked> {
         let experiment = Experiment::read(&self.resolved);
-        let preprocess = self.resolved.find("data").and_then(|data| data.find("preprocess")).map(spec::to_yaml);
+        let data = self.resolved.find("data")?;
+        let preprocess = data.find("preprocess").map(spec::to_yaml);
         Some(Checked {
             written,
             resolved: spec::to_yaml(&self.resolved),
             preprocess: preprocess.unwrap_or_default(),
+            data_section: spec::to_yaml(data),
             experiment,
             data: self.data.take()?,
             network: self.network.take()?,

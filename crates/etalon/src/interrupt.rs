@@ -9,6 +9,16 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// Exit code of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
+/// From now on the end of standard input asks the work to stop, too: a process that runs others holds the other end, so
+/// that they stop when it is killed.
+pub fn stop_at_end_of_input() {
+    std::thread::spawn(|| {
+        // Whatever is written there means nothing; an error is an end.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        ASKED.store(true, Ordering::SeqCst);
+    });
+}
+
 /// From now on Ctrl-C sets the flag that is returned.
 pub fn listen() -> Result<&'static AtomicBool, Failure> {
     let on_signal = || {

@@ -169,7 +169,7 @@ fn save_run_file(directory: &Path, run: &RunFile) -> Result<()> {
 }
 
 /// An experiment's name as the name of a folder.
-fn folder_name(name: &str) -> Result<&str> {
+pub(crate) fn folder_name(name: &str) -> Result<&str> {
     let fits = !name.is_empty() && name.len() <= 100 && !name.starts_with('.');
     if fits && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control()) {
         return Ok(name);
@@ -180,7 +180,7 @@ fn folder_name(name: &str) -> Result<&str> {
 }
 
 /// Takes the lock. The file of a process that died is there but not locked, so it is simply taken over.
-fn lock(directory: &Path) -> Result<File> {
+pub(crate) fn lock(directory: &Path) -> Result<File> {
     let path = directory.join(files::LOCK);
     let refused = |e| Error::refused("lock", directory, e);
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;

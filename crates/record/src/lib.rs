@@ -10,6 +10,7 @@ mod number;
 pub mod whole;
 
 mod directory;
+mod ledger;
 mod run_file;
 
 pub mod checkpoint;
@@ -20,6 +21,7 @@ pub use directory::{RunDirectory, Start, files};
 pub use error::Error;
 pub use find::{Listing, Run};
 pub use history::{Epoch, History};
+pub use ledger::Ledger;
 pub use moment::now;
 pub use run_file::{
     CopiesRecord, DatasetRecord, FindingsRecord, Fingerprints, Metric, ProofRecord, RunFile, Status, Summary,

@@ -17,6 +17,8 @@ pub enum Status {
     Done,
     /// Stopped by the user; can be resumed.
     Interrupted,
+    /// Stopped where it was asked to beforehand: after some epochs, or before it is tested; can be resumed.
+    Paused,
     /// Something in the world or in the numbers kept it from its end.
     Failed,
     /// Trained and measured, but the exported model decides otherwise.
@@ -30,6 +32,7 @@ impl Status {
             Status::Running => "running",
             Status::Done => "done",
             Status::Interrupted => "interrupted",
+            Status::Paused => "paused",
             Status::Failed => "failed",
             Status::ProofFailed => "proof_failed",
         }

@@ -7,6 +7,9 @@ pub trait Word: Sized {
     /// What is checked before reading.
     const TYPE: Type;
 
+    /// Whether `none` switches it off.
+    const CAN_BE_OFF: bool = false;
+
     /// Reads a resolved value.
     ///
     /// # Panics
@@ -136,6 +139,7 @@ impl<T: Word> Word for Vec<T> {
 /// A setting that may be off, written `none`.
 impl<T: Word> Word for Option<T> {
     const TYPE: Type = T::TYPE;
+    const CAN_BE_OFF: bool = true;
 
     fn read(node: &Node) -> Option<T> {
         if node.is_word("none") { None } else { Some(T::read(node)) }

@@ -325,7 +325,7 @@ impl Resolver<'_> {
         }
         for field in fields {
             if let Some(entry) = map.entry(field.name) {
-                let off = matches!(field.default, Default::Off) && entry.node.is_word("none");
+                let off = field.can_be_off && entry.node.is_word("none");
                 let node = if off { entry.node.clone() } else { self.value(&entry.node, &field.ty) };
                 out.set(field.name, entry.key_place, node);
             } else if self.fill && !matches!(field.ty, Type::Later) {

@@ -72,7 +72,13 @@ macro_rules! section {
         $crate::Field::optional($crate::key_of(stringify!($field)), $doc, <$ty as $crate::Word>::TYPE)
     };
     (@field $field:ident, $doc:expr, $ty:ty, $default:tt) => {
-        $crate::Field::with_default($crate::key_of(stringify!($field)), $doc, <$ty as $crate::Word>::TYPE, stringify!($default))
+        $crate::Field::with_default(
+            $crate::key_of(stringify!($field)),
+            $doc,
+            <$ty as $crate::Word>::TYPE,
+            stringify!($default),
+        )
+        .off(<$ty as $crate::Word>::CAN_BE_OFF)
     };
 }
 

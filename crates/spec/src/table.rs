@@ -107,6 +107,8 @@ pub struct Field {
     pub unit: &'static str,
     pub ty: Type,
     pub default: Default,
+    /// Whether `none` switches it off.
+    pub can_be_off: bool,
     /// Names that other tools use for it; answered with a suggestion.
     pub synonyms: &'static [&'static str],
 }
@@ -157,22 +159,27 @@ impl KindTable {
 impl Field {
     /// A key that must be there.
     pub const fn required(name: &'static str, doc: &'static str, ty: Type) -> Field {
-        Field { name, doc, unit: "", ty, default: Default::Required, synonyms: &[] }
+        Field { name, doc, unit: "", ty, default: Default::Required, can_be_off: false, synonyms: &[] }
     }
 
     /// A key that is off where it is left out.
     pub const fn optional(name: &'static str, doc: &'static str, ty: Type) -> Field {
-        Field { name, doc, unit: "", ty, default: Default::Off, synonyms: &[] }
+        Field { name, doc, unit: "", ty, default: Default::Off, can_be_off: true, synonyms: &[] }
     }
 
     /// A key with a default, as YAML.
     pub const fn with_default(name: &'static str, doc: &'static str, ty: Type, yaml: &'static str) -> Field {
-        Field { name, doc, unit: "", ty, default: Default::Yaml(yaml), synonyms: &[] }
+        Field { name, doc, unit: "", ty, default: Default::Yaml(yaml), can_be_off: false, synonyms: &[] }
     }
 
     /// A key that is reserved and answered with "not yet".
     pub const fn later(name: &'static str, doc: &'static str) -> Field {
-        Field { name, doc, unit: "", ty: Type::Later, default: Default::Off, synonyms: &[] }
+        Field { name, doc, unit: "", ty: Type::Later, default: Default::Off, can_be_off: true, synonyms: &[] }
+    }
+
+    /// The same, switched off by `none` where its Rust type may be off.
+    pub const fn off(self, can_be_off: bool) -> Field {
+        Field { can_be_off: self.can_be_off || can_be_off, ..self }
     }
 
     /// The same with a unit.

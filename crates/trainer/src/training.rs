@@ -43,10 +43,8 @@ pub type Measure<'a> = dyn FnMut(&mut Variables) -> Result<Vec<(String, f64)>, S
 /// How training ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
-    /// Whether it was stopped; `last` goes on from there.
-    pub interrupted: bool,
-    /// Whether early stopping ended it.
-    pub early: bool,
+    /// What ended it.
+    pub how: How,
     /// Epochs done.
     pub epochs: u64,
     /// Epoch, counted from 1, with the best monitored value.
@@ -55,6 +53,19 @@ pub struct Ended {
     pub images_per_second: f64,
     /// Working time, over all stretches.
     pub seconds: f64,
+}
+
+/// What ended a stretch of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// All steps are done.
+    Done,
+    /// Early stopping.
+    Early,
+    /// It came to [`Setup::pause_after`]; `last` goes on from there.
+    Paused,
+    /// [`Setup::stop`]; `last` goes on from there.
+    Interrupted,
 }
 
 /// A training that has not ended.
@@ -171,10 +182,10 @@ impl<'a> Trainer<'a> {
             early = self.end_epoch(epoch, &mut history, observer)?;
             let goes_on = !early && !self.setup.all_steps_are_done(&self.state);
             if goes_on && self.setup.pause_after.is_some_and(|epochs| self.state.epoch >= epochs) {
-                return Ok(self.ended(true, false));
+                return Ok(self.ended(How::Paused));
             }
         }
-        Ok(self.ended(false, early))
+        Ok(self.ended(if early { How::Early } else { How::Done }))
     }
 
     /// The remaining batches of the running epoch.
@@ -338,13 +349,12 @@ impl<'a> Trainer<'a> {
 
     fn interrupted(&mut self) -> Result<Ended, Error> {
         self.save()?;
-        Ok(self.ended(true, false))
+        Ok(self.ended(How::Interrupted))
     }
 
-    fn ended(&self, interrupted: bool, early: bool) -> Ended {
+    fn ended(&self, how: How) -> Ended {
         Ended {
-            interrupted,
-            early,
+            how,
             epochs: self.state.epoch,
             best_epoch: self.state.best_epoch,
             images_per_second: self.clock.images / self.clock.training.max(1e-9),

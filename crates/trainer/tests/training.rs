@@ -13,7 +13,7 @@ use model::Network;
 use record::{Epoch, RunDirectory, files};
 use run::directory;
 use spec::{Faults, Node, Sources};
-use trainer::{Batch, Direction, Ended, Error, Facts, Observer, Setup, Source, Trainer, Training, Validation};
+use trainer::{Batch, Direction, Ended, Error, Facts, How, Observer, Setup, Source, Trainer, Training, Validation};
 
 const N: usize = 90;
 
@@ -163,7 +163,7 @@ fn every_optimizer_learns() {
         let case = case(optimizer, "{epochs: 12, batch_size: 16}");
         let (ended, seen, _) = train(&case, &directory(&folder), false, None);
         let ended = ended.unwrap();
-        assert_eq!((ended.epochs, ended.interrupted, ended.best_epoch), (12, false, Some(3)));
+        assert_eq!((ended.epochs, ended.how, ended.best_epoch), (12, How::Done, Some(3)));
         let losses: Vec<f64> = seen.epochs.iter().map(|epoch| epoch.metrics["train/loss"]).collect();
         assert!(losses[11] < 0.6 * losses[0], "{optimizer}: {losses:?}");
         assert!(seen.epochs[11].metrics["train/accuracy"] > 0.85, "{optimizer}");
@@ -202,7 +202,7 @@ fn a_training_that_was_stopped_ends_as_one_that_was_not() {
         let [whole, stopped] = [0, 1].map(|_| directory(&folder));
         let (ended, _, arrays) = train(&case, &whole, false, None);
         let (interrupted, ..) = train(&case, &stopped, false, Some(stop_after));
-        assert!(interrupted.unwrap().interrupted);
+        assert_eq!(interrupted.unwrap().how, How::Interrupted);
         let (resumed, _, resumed_arrays) = train(&case, &stopped, true, None);
         assert_eq!(resumed.unwrap().epochs, ended.unwrap().epochs);
         assert_eq!(resumed_arrays, arrays, "{optimizer} after {stop_after}");
@@ -225,7 +225,7 @@ fn a_training_resumes_from_its_beginning_and_from_its_end() {
     assert_eq!(from_nothing, arrays);
     let (again, seen, after_the_end) = train(&case, &killed, true, None);
     let again = again.unwrap();
-    assert_eq!((again.epochs, again.early, seen.epochs.len()), (5, true, 0));
+    assert_eq!((again.epochs, again.how, seen.epochs.len()), (5, How::Early, 0));
     assert_eq!(after_the_end, arrays);
     std::fs::remove_file(killed.file(files::LAST)).unwrap();
     assert!(train(&case, &killed, true, None).0.is_err(), "a lost checkpoint is not passed over");
@@ -241,7 +241,7 @@ fn early_stopping_and_plateaus_follow_their_monitors() {
     let (ended, seen, _) = train(&case, &directory(&folder), false, None);
     let ended = ended.unwrap();
     // The best is epoch 3; epochs 4, 5 and 6 bring nothing better.
-    assert_eq!((ended.epochs, ended.early, ended.best_epoch), (6, true, Some(3)));
+    assert_eq!((ended.epochs, ended.how, ended.best_epoch), (6, How::Early, Some(3)));
     let rates: Vec<f64> = seen.epochs.iter().map(|epoch| epoch.learning_rate).collect();
     assert_eq!(rates, [0.1, 0.1, 0.1, 0.1, 0.1, 0.05]);
     let is_best = |epoch: &Vec<String>| epoch.contains(&"validation/accuracy".to_string());

@@ -7,7 +7,7 @@ use record::files;
 
 use crate::cli::Common;
 use crate::failure::{Failure, Outcome};
-use crate::pipeline::{self, Finished, FinishedRun, Identity, Prepared};
+use crate::pipeline::{self, Finished, FinishedRun, Identity, Prepared, Reach};
 use crate::terminal;
 
 /// Arguments of `etalon reproduce`.
@@ -24,7 +24,7 @@ const COMPARED: [&str; 3] = [files::LAST, files::BEST, files::PREDICTIONS];
 pub fn reproduce(arguments: &ReproduceArguments, common: &Common) -> Outcome {
     let FinishedRun { run: first, checked } = FinishedRun::open(&arguments.run, &[], common)?;
     let prepared = Prepared::open(checked, common)?;
-    let Finished { directory, run, outcome } = pipeline::start(&prepared, common, None)?;
+    let Finished { directory, run, outcome } = pipeline::start(&prepared, common, Reach::default())?;
     outcome?;
     let differing = Identity::of(&run).differences(&Identity::of(&first.file));
     let mut unequal = Vec::new();

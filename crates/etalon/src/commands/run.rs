@@ -7,7 +7,8 @@ use clap::Args;
 use crate::cli::{Common, Format};
 use crate::experiment;
 use crate::failure::{Failure, Outcome};
-use crate::pipeline::{self, Finished, Identity, Prepared};
+use crate::interrupt;
+use crate::pipeline::{self, Finished, Identity, Prepared, Reach};
 use crate::sweep::conduct::{self, Order};
 use crate::terminal;
 
@@ -26,6 +27,12 @@ pub struct RunArguments {
     /// Stop after so many epochs, to go on later with --resume
     #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u64).range(1..))]
     pub pause_after: Option<u64>,
+    /// Train and pause there; --resume then measures, exports and proves
+    #[arg(long)]
+    pub train_only: bool,
+    /// Stop, as after Ctrl-C, at the end of standard input
+    #[arg(long, hide = true)]
+    pub stop_at_end_of_input: bool,
     /// Take a finished run whose experiment, data, code and instruction set are the same, instead of running again
     #[arg(long, conflicts_with_all = ["resume", "again"])]
     pub reuse: bool,
@@ -42,8 +49,11 @@ pub struct RunArguments {
 
 /// Starts a run, or all runs that the file asks for, or goes on with one.
 pub fn run(arguments: &RunArguments, common: &Common) -> Outcome {
+    if arguments.stop_at_end_of_input {
+        interrupt::stop_at_end_of_input();
+    }
     let finished = match (&arguments.resume, &arguments.file) {
-        (Some(run), _) => pipeline::resume(run, common, arguments.pause_after)?,
+        (Some(run), _) => pipeline::resume(run, common, arguments.reach())?,
         (None, Some(file)) => match start(file, arguments, common)? {
             Some(finished) => finished,
             None => return Ok(()),
@@ -61,8 +71,8 @@ pub fn run(arguments: &RunArguments, common: &Common) -> Outcome {
 fn start(file: &Path, arguments: &RunArguments, common: &Common) -> Result<Option<Finished>, Failure> {
     let checked = experiment::read(file, &arguments.overrides, &common.data_dirs())?;
     if checked.family.is_some() {
-        if arguments.format == Format::Json || arguments.pause_after.is_some() {
-            let why = "the file asks for several runs, and --format json and --pause-after are for one";
+        if arguments.format == Format::Json || arguments.pause_after.is_some() || arguments.train_only {
+            let why = "the file asks for several runs; --format json, --pause-after and --train-only are for one";
             return Err(Failure::Work(format!("{why}; add seeds=none sweep=none")));
         }
         let order = Order { file, overrides: &arguments.overrides, again: arguments.again, common };
@@ -73,7 +83,13 @@ fn start(file: &Path, arguments: &RunArguments, common: &Common) -> Result<Optio
     if arguments.reuse && reused(&prepared, arguments, common) {
         return Ok(None);
     }
-    pipeline::start(&prepared, common, arguments.pause_after).map(Some)
+    pipeline::start(&prepared, common, arguments.reach()).map(Some)
+}
+
+impl RunArguments {
+    fn reach(&self) -> Reach {
+        Reach { pause_after: self.pause_after, train_only: self.train_only }
+    }
 }
 
 /// Whether a run that is there stands for this one; says so.

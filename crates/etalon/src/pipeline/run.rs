@@ -7,7 +7,7 @@ use data::{Dataset, PartName};
 use record::{
     CopiesRecord, DatasetRecord, Epoch, FindingsRecord, Fingerprints, Run, RunDirectory, RunFile, Start, Status, files,
 };
-use trainer::{Ended, Observer, Setup, Trainer};
+use trainer::{Ended, How, Observer, Setup, Trainer};
 
 use super::{Measurer, Prepared, finish, source::TrainingPart};
 use crate::cli::Common;
@@ -24,17 +24,26 @@ pub struct Finished {
     pub outcome: Outcome,
 }
 
+/// How far a run is worked on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reach {
+    /// The number of epochs after which training pauses.
+    pub pause_after: Option<u64>,
+    /// Whether the run pauses when it is trained, before anything is measured on the part that is judged.
+    pub train_only: bool,
+}
+
 /// Starts a run of a checked experiment.
-pub fn start(prepared: &Prepared, common: &Common, pause_after: Option<u64>) -> Result<Finished, Failure> {
+pub fn start(prepared: &Prepared, common: &Common, reach: Reach) -> Result<Finished, Failure> {
     let run = run_file(prepared);
     let checked = &prepared.checked;
     let begin = Start { experiment: &checked.written, resolved: &checked.resolved, run: &run };
     let directory = RunDirectory::create(&common.runs_dir, &begin).map_err(Failure::work)?;
-    work(prepared, directory, common, &Stretch { resumes: false, pause_after })
+    work(prepared, directory, common, &Stretch { resumes: false, reach })
 }
 
 /// Goes on with a run that did not come to its end.
-pub fn resume(word: &Path, common: &Common, pause_after: Option<u64>) -> Result<Finished, Failure> {
+pub fn resume(word: &Path, common: &Common, reach: Reach) -> Result<Finished, Failure> {
     let found = record::find::resolve(&word.to_string_lossy(), &common.runs_dir).map_err(Failure::work)?;
     if found.status() == Status::Done {
         return Err(Failure::Work(format!("{} is done; there is nothing to go on with", found.directory.display())));
@@ -44,7 +53,7 @@ pub fn resume(word: &Path, common: &Common, pause_after: Option<u64>) -> Result<
     let prepared = Prepared::open(checked, common)?;
     same_data(&found, &prepared)?;
     let has_checkpoint = directory.file(files::LAST).is_file();
-    work(&prepared, directory, common, &Stretch { resumes: has_checkpoint, pause_after })
+    work(&prepared, directory, common, &Stretch { resumes: has_checkpoint, reach })
 }
 
 pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
@@ -104,7 +113,14 @@ fn findings(dataset: &Dataset) -> FindingsRecord {
 /// From where a run is worked on, and how far.
 struct Stretch {
     resumes: bool,
-    pause_after: Option<u64>,
+    reach: Reach,
+}
+
+/// Where a stretch of work ended without a failure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    End,
+    Pause,
 }
 
 /// Trains and finishes; whatever happens, `run.json` says how it went.
@@ -116,22 +132,28 @@ fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, stretch: 
     if !common.quiet {
         terminal::notice(&introduction(prepared, &directory));
     }
-    let outcome = train(prepared, &directory, common, stretch, &mut run)
-        .and_then(|()| finish(prepared, &directory, common, &mut run));
+    let reached = train(prepared, &directory, common, stretch, &mut run).and_then(|reached| match reached {
+        Reached::End => finish(prepared, &directory, common, &mut run).map(|()| Reached::End),
+        Reached::Pause => Ok(Reached::Pause),
+    });
     run.finished = Some(record::now());
-    run.status = match &outcome {
-        Ok(()) => Status::Done,
+    run.status = match &reached {
+        Ok(Reached::End) => Status::Done,
+        Ok(Reached::Pause) => Status::Paused,
         Err(Failure::Interrupted(_)) => Status::Interrupted,
         Err(Failure::Proof(_)) => Status::ProofFailed,
         Err(_) => Status::Failed,
     };
-    if let Err(Failure::Work(why)) = &outcome {
+    if let Err(Failure::Work(why)) = &reached {
         tracing::info!(why, "failed");
         run.failure = Some(why.clone());
     }
     let saved = directory.save_run_file(&run).map_err(Failure::work);
     tracing::info!(status = run.status.name(), seconds = run.seconds, "ended");
-    Ok(Finished { directory, run, outcome: outcome.and(saved) })
+    if matches!(reached, Ok(Reached::Pause)) && !common.quiet {
+        terminal::notice(&format!("paused; go on with: etalon run --resume {}", directory.path().display()));
+    }
+    Ok(Finished { directory, run, outcome: reached.map(|_| ()).and(saved) })
 }
 
 fn introduction(prepared: &Prepared, directory: &RunDirectory) -> String {
@@ -161,7 +183,7 @@ fn train(
     common: &Common,
     stretch: &Stretch,
     run: &mut RunFile,
-) -> Result<(), Failure> {
+) -> Result<Reached, Failure> {
     let Prepared { checked, dataset, settings } = prepared;
     let directions = shown_directions(prepared);
     let counts = dataset.class_counts(PartName::Train);
@@ -175,7 +197,7 @@ fn train(
         directory,
         directions: &directions,
         stop: interrupt::listen()?,
-        pause_after: stretch.pause_after,
+        pause_after: stretch.reach.pause_after,
     };
     let trainer = if stretch.resumes { Trainer::resume(setup) } else { Trainer::new(setup) };
     let mut trainer = trainer.map_err(Failure::work)?;
@@ -203,11 +225,15 @@ fn train(
     watcher.progress.clear();
     let ended = ended.map_err(Failure::work)?;
     take_over(&ended, run);
-    if ended.interrupted {
-        let path = directory.path().display();
-        return Err(Failure::Interrupted(format!("interrupted; go on with: etalon run --resume {path}")));
+    match ended.how {
+        How::Done | How::Early if stretch.reach.train_only => Ok(Reached::Pause),
+        How::Done | How::Early => Ok(Reached::End),
+        How::Paused => Ok(Reached::Pause),
+        How::Interrupted => {
+            let path = directory.path().display();
+            Err(Failure::Interrupted(format!("interrupted; go on with: etalon run --resume {path}")))
+        }
     }
-    Ok(())
 }
 
 fn take_over(ended: &Ended, run: &mut RunFile) {

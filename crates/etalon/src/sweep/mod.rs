@@ -2,8 +2,12 @@
 //! the file and from what the trials before reached, and from nothing else: not from time, threads or interruptions.
 
 mod asha;
+mod board;
+mod child;
 pub mod conduct;
+mod planned;
 mod space;
+mod table;
 mod tpe;
 mod words;
 
@@ -22,6 +26,10 @@ pub struct Family {
     /// One run each; empty where only the experiment's own seed runs.
     pub seeds: Vec<u64>,
     pub sweep: Option<Sweep>,
+    /// The experiment's name, under which its runs lie.
+    pub name: String,
+    /// Of everything that the file says.
+    pub fingerprint: String,
     /// Place of `seeds`, or of `sweep`.
     node: Node,
 }
@@ -41,9 +49,12 @@ pub fn read(root: &Node, seeds: Option<&Node>, sweep: Option<&Node>, faults: &mu
     let set = |node: &&Node| !node.is_word("none");
     let (seeds, sweep) = (seeds.filter(set), sweep.filter(set));
     let node = seeds.or(sweep)?.clone();
+    let written: Vec<String> = [Some(root), seeds, sweep].into_iter().flatten().map(spec::to_flow).collect();
     let read_seeds = seeds.map(|node| read_seeds(root, node, faults)).unwrap_or_default();
     let sweep = sweep.and_then(|node| read_sweep(node, faults));
-    Some(Family { seeds: read_seeds, sweep, node })
+    let name = root.find("name").and_then(Node::text).unwrap_or_default().to_string();
+    let fingerprint = record::fingerprint(written.join("\n").as_bytes());
+    Some(Family { seeds: read_seeds, sweep, name, fingerprint, node })
 }
 
 fn read_seeds(root: &Node, node: &Node, faults: &mut Faults) -> Vec<u64> {
@@ -128,6 +139,16 @@ impl Family {
         if let Some(sweep) = &mut self.sweep {
             sweep.objective = words::check(&sweep.node, facts, faults);
         }
+    }
+
+    /// Whether trials are judged by an objective, and only the winner is tested.
+    pub fn is_judged(&self) -> bool {
+        self.sweep.as_ref().is_some_and(|sweep| sweep.objective.is_some())
+    }
+
+    /// How many runs go at the same time.
+    pub fn parallel(&self) -> usize {
+        self.sweep.as_ref().map_or(1, |sweep| sweep.section.parallel)
     }
 
     /// How many trials there are, each with every seed.

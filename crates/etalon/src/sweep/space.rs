@@ -52,11 +52,24 @@ impl Space {
         let dimensions: Vec<Dimension> =
             map.entries.iter().filter_map(|entry| dimension(entry, method, faults)).collect();
         let space = Space { dimensions };
+        space.check_order(faults);
         if method == Method::Grid && space.n_grid() > MOST_POINTS {
             let message = format!("the grid has more than {MOST_POINTS} points");
             faults.push(Fault::new(vary.place, message).help("vary less, or write `method: random` with `trials`"));
         }
         space
+    }
+
+    /// A value that is put below a path must come after what is put at the path, which replaces all that is below it.
+    fn check_order(&self, faults: &mut Faults) {
+        for (at, later) in self.dimensions.iter().enumerate() {
+            let lost = |earlier: &&Dimension| earlier.path.starts_with(&later.path);
+            if let Some(earlier) = self.dimensions[..at].iter().find(lost) {
+                let (inner, outer) = (earlier.path.join("."), later.path.join("."));
+                let fault = Fault::new(earlier.place, format!("what is varied at `{inner}` is replaced by `{outer}`"));
+                faults.push(fault.related(later.place, "which comes later").help("write the outer path first"));
+            }
+        }
     }
 
     /// The number of points of the grid.

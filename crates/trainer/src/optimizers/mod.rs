@@ -17,7 +17,7 @@ pub use gradient_descent::GradientDescent;
 pub use sgd::Sgd;
 
 use graph::{Graph, NodeId};
-use spec::{Chosen, Default, Field, Kind, KindTable, Node, Type, Word};
+use spec::{Chosen, Field, Kind, KindTable, Node, Type, Word};
 
 use crate::schedules::{SCHEDULES, Schedule, schedule};
 
@@ -130,14 +130,13 @@ static COMMON: [Field; 6] = [
     )
     .min(0.0)
     .synonyms(&["l2", "l2_regularization", "decay_rate"]),
-    Field {
-        name: "decay",
-        doc: "Which parameters decay: `weights` (not biases and norms) or `all`.",
-        unit: "",
-        ty: Decay::TYPE,
-        default: Default::Yaml("weights"),
-        synonyms: &["decay_mask"],
-    },
+    Field::with_default(
+        "decay",
+        "Which parameters decay: `weights` (not biases and norms) or `all`.",
+        Decay::TYPE,
+        "weights",
+    )
+    .synonyms(&["decay_mask"]),
     Field::later("groups", "Other settings for some of the parameters, chosen by pattern."),
 ];
 

@@ -1,0 +1,95 @@
+//! One planned run of a family: the changes that make it, and what it will be recognized by.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use evaluator::words::Weights;
+use record::{Run, Status};
+
+use super::{Family, Point};
+use crate::cli::Common;
+use crate::experiment::{self, Checked};
+use crate::failure::Failure;
+use crate::pipeline::{self, Identity, Prepared};
+
+/// A run that is to be, or is there.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub seed: u64,
+    /// Changes to the file, as the command line takes them.
+    pub overrides: Vec<String>,
+    pub identity: Identity,
+    /// How long it trains, where that is said in epochs.
+    pub epochs: Option<usize>,
+    /// Whether the weights of the best epoch are evaluated.
+    pub evaluates_best: bool,
+    /// The run that stands for it, or may become it.
+    pub directory: Option<PathBuf>,
+}
+
+/// Makes planned runs out of points. The data of each different section `data` is read once.
+pub struct Planner<'a> {
+    pub file: &'a Path,
+    pub overrides: &'a [String],
+    pub common: &'a Common,
+    /// Only runs that started later count as there; `none` for all.
+    pub since: Option<String>,
+    fingerprints: BTreeMap<String, String>,
+}
+
+impl<'a> Planner<'a> {
+    /// Of a file under overrides.
+    pub fn new(file: &'a Path, overrides: &'a [String], common: &'a Common, since: Option<String>) -> Planner<'a> {
+        Planner { file, overrides, common, since, fingerprints: BTreeMap::new() }
+    }
+
+    /// The runs of one trial, one a seed.
+    pub fn trial(&mut self, family: &Family, point: &Point) -> Result<Vec<Planned>, Failure> {
+        let labels = family.sweep.as_ref().map(|sweep| sweep.labels(point)).unwrap_or_default();
+        let changes: Vec<String> = labels.into_iter().map(|(path, value)| format!("{path}={value}")).collect();
+        let seeds: Vec<Option<u64>> = match family.seeds.as_slice() {
+            [] => vec![None],
+            seeds => seeds.iter().copied().map(Some).collect(),
+        };
+        let there = pipeline::runs_of(&family.name, &self.common.runs_dir);
+        seeds.into_iter().map(|seed| self.one(&changes, seed, &there)).collect()
+    }
+
+    fn one(&mut self, changes: &[String], seed: Option<u64>, there: &[Run]) -> Result<Planned, Failure> {
+        let single = ["seeds=none".to_string(), "sweep=none".to_string()];
+        let seed = seed.map(|seed| format!("seed={seed}"));
+        let overrides: Vec<String> = self.overrides.iter().chain(&single).chain(changes).cloned().chain(seed).collect();
+        let checked = experiment::read(self.file, &overrides, &self.common.data_dirs())?;
+        let seed = checked.experiment.seed;
+        let epochs = checked.training.train.epochs.map(|epochs| epochs as usize);
+        let evaluates_best = checked.evaluation.weights == Weights::Best;
+        let identity = self.identity(checked)?;
+        let mut planned = Planned { seed, overrides, identity, epochs, evaluates_best, directory: None };
+        planned.directory = self.best_of(there, &planned.identity).map(|run| run.directory.clone());
+        Ok(planned)
+    }
+
+    fn identity(&mut self, checked: Checked) -> Result<Identity, Failure> {
+        let instruction_set = pipeline::settings(self.common).isa.name().to_string();
+        if let Some(data) = self.fingerprints.get(&checked.data_section) {
+            return Ok(Identity { fingerprints: pipeline::fingerprints(&checked, data), instruction_set });
+        }
+        let prepared = Prepared::open(checked, self.common)?;
+        let (checked, data) = (&prepared.checked, &prepared.dataset.fingerprint);
+        self.fingerprints.insert(checked.data_section.clone(), data.clone());
+        Ok(Identity { fingerprints: pipeline::fingerprints(checked, data), instruction_set })
+    }
+
+    /// Of the runs with this identity the one that came farthest.
+    fn best_of<'r>(&self, there: &'r [Run], identity: &Identity) -> Option<&'r Run> {
+        let is_new = |run: &&Run| self.since.as_ref().is_none_or(|since| run.file.started >= *since);
+        let same = there.iter().filter(is_new).filter(|run| Identity::of(&run.file) == *identity);
+        let rank = |run: &&Run| match run.status() {
+            Status::Done => 3,
+            Status::Paused => 2,
+            Status::Running | Status::Interrupted => 1,
+            Status::Failed | Status::ProofFailed => 0,
+        };
+        same.filter(|run| rank(run) > 0).max_by_key(|run| (rank(run), run.file.epochs))
+    }
+}

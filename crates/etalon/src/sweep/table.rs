@@ -1,0 +1,180 @@
+//! A family of runs in text: the ledger, what would run, and how the trials stand at the end.
+
+use record::{Run, Status};
+use serde_json::{Value, json};
+
+use super::board::{At, Board, End, Trial, value};
+use super::planned::Planned;
+
+/// Longest text of a varied value that is shown whole.
+const LONGEST: usize = 24;
+
+/// The ledger as JSON.
+pub fn ledger(board: &Board<'_>) -> Vec<u8> {
+    let objective = board.family.sweep.as_ref().and_then(|sweep| sweep.objective.as_ref());
+    let trials: Vec<Value> = board.trials.iter().enumerate().map(|(at, trial)| entry(board, at, trial)).collect();
+    let whole = json!({
+        "name": board.family.name,
+        "file": board.planner.file.display().to_string(),
+        "fingerprint": board.family.fingerprint,
+        "n_trials": board.family.n_trials(),
+        "objective": objective.map(|objective| &objective.metric),
+        "winner": board.winner.map(|winner| winner + 1),
+        "trials": trials,
+    });
+    serde_json::to_vec_pretty(&whole).expect("text and numbers become JSON")
+}
+
+fn entry(board: &Board<'_>, at: usize, trial: &Trial) -> Value {
+    let values: serde_json::Map<String, Value> =
+        labels(board, trial).into_iter().map(|(path, text)| (path, Value::String(text))).collect();
+    let runs = trial.members.iter().map(|member| {
+        let directory = member.planned.directory.as_ref().map(|path| path.display().to_string());
+        let failure = if let At::Failed(why) = &member.at { Some(why) } else { None };
+        json!({ "seed": member.planned.seed, "run": directory, "failure": failure })
+    });
+    let runs: Vec<Value> = runs.collect();
+    json!({ "trial": at + 1, "values": values, "state": state(trial), "score": trial.score.or(trial.rungs.last().copied()), "runs": runs })
+}
+
+fn state(trial: &Trial) -> String {
+    match &trial.end {
+        None => "open".to_string(),
+        Some(End::Whole) => "done".to_string(),
+        Some(End::Early(1)) => "ended after 1 epoch".to_string(),
+        Some(End::Early(epochs)) => format!("ended after {epochs} epochs"),
+        Some(End::Failed(why)) => format!("failed: {why}"),
+    }
+}
+
+fn labels(board: &Board<'_>, trial: &Trial) -> Vec<(String, String)> {
+    board.family.sweep.as_ref().map(|sweep| sweep.labels(&trial.point)).unwrap_or_default()
+}
+
+/// What would run: every run with its values, and what is there of it.
+pub fn plan(board: &Board<'_>) -> String {
+    let mut text = format!("{}: {}\n", board.family.name, board.described());
+    let mut rows = vec![header(board, &["seed", "state"])];
+    for (at, trial) in board.trials.iter().enumerate() {
+        for member in &trial.members {
+            let Planned { seed, directory, .. } = &member.planned;
+            let there = directory.as_deref().and_then(|directory| Run::read(directory).ok());
+            let state = match there.as_ref().map(Run::status) {
+                None => "to run".to_string(),
+                Some(Status::Done) => format!("there: {}", there.map(|run| run.file.id).unwrap_or_default()),
+                Some(_) => "to go on with".to_string(),
+            };
+            rows.push(row(board, at, trial, [seed.to_string(), state]));
+        }
+    }
+    text += &aligned(&rows);
+    let left = board.family.n_trials() - board.trials.len();
+    if left > 0 {
+        text += &format!("and {left} trials whose values depend on what these reach\n");
+    }
+    text
+}
+
+/// How the trials stand at the end: the objective of each, or the first metric of its runs.
+pub fn results(board: &Board<'_>) -> String {
+    let objective = board.family.sweep.as_ref().and_then(|sweep| sweep.objective.as_ref());
+    let metric = match objective {
+        Some(objective) => objective.metric.clone(),
+        None => first_metric(board).unwrap_or_else(|| "metric".to_string()),
+    };
+    let mut order: Vec<usize> = (0..board.trials.len()).collect();
+    if objective.is_some() {
+        let key = |at: &usize| board.trials[*at].score.filter(|score| !score.is_nan()).unwrap_or(f64::NEG_INFINITY);
+        order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    }
+    let mut rows = vec![header(board, &[&metric, "state"])];
+    for at in order {
+        let trial = &board.trials[at];
+        let values: Vec<f64> = trial.members.iter().filter_map(|member| reached(&member.planned, &metric)).collect();
+        let won = if board.winner == Some(at) { "winner" } else { "" };
+        let state = if trial.end == Some(End::Whole) { won.to_string() } else { state(trial) };
+        rows.push(row(board, at, trial, [mean_and_deviation(&values), state]));
+    }
+    let mut text = aligned(&rows);
+    if let Some(trial) = board.winner.map(|winner| &board.trials[winner]) {
+        text += &tested(trial);
+    }
+    text + &format!("etalon compare {} sets the runs side by side\n", board.family.name)
+}
+
+/// What the winner reached on the part that nothing was chosen by.
+fn tested(trial: &Trial) -> String {
+    let runs: Vec<Run> = trial.members.iter().filter_map(|m| Run::read(m.planned.directory.as_deref()?).ok()).collect();
+    let Some(first) = runs.first() else { return String::new() };
+    let value = |name: &String| {
+        let values: Vec<f64> = runs.iter().filter_map(|run| run.file.metrics.get(name)).map(|m| m.value).collect();
+        format!("  {name} {}\n", mean_and_deviation(&values))
+    };
+    let metrics: String = first.file.metrics.keys().map(value).collect();
+    format!("\nthe winner, tested once:\n{metrics}")
+}
+
+fn first_metric(board: &Board<'_>) -> Option<String> {
+    let mut members = board.trials.iter().flat_map(|trial| &trial.members);
+    members.find_map(|member| {
+        let run = Run::read(member.planned.directory.as_deref()?).ok()?;
+        run.file.metrics.keys().next().cloned()
+    })
+}
+
+/// What a run reached: in its last measurement, or on validation.
+fn reached(planned: &Planned, metric: &str) -> Option<f64> {
+    let run = Run::read(planned.directory.as_deref()?).ok()?;
+    run.file.metrics.get(metric).map(|metric| metric.value).or_else(|| value(planned, metric, None))
+}
+
+/// `0.8312 ± 0.0041 (3)`: mean, standard deviation of a sample, number.
+fn mean_and_deviation(values: &[f64]) -> String {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    match values.len() {
+        0 => "–".to_string(),
+        1 => format!("{mean:.4}"),
+        count => {
+            let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+            format!("{mean:.4} ± {:.4} ({count})", variance.sqrt())
+        }
+    }
+}
+
+/// The names of what varies are short where they are clear: `vars.act` is `act`.
+fn header(board: &Board<'_>, behind: &[&str]) -> Vec<String> {
+    let paths: Vec<&[String]> =
+        board.family.sweep.iter().flat_map(|sweep| &sweep.space.dimensions).map(|d| d.path.as_slice()).collect();
+    let last = |path: &[String]| path.last().cloned().unwrap_or_default();
+    let short = |path: &&[String]| {
+        let twins = paths.iter().filter(|other| last(other) == last(path)).count();
+        if twins > 1 { path.join(".") } else { last(path) }
+    };
+    let lead = board.family.sweep.iter().map(|_| "trial".to_string());
+    lead.chain(paths.iter().map(short)).chain(behind.iter().map(|name| name.to_string())).collect()
+}
+
+fn row<const N: usize>(board: &Board<'_>, at: usize, trial: &Trial, behind: [String; N]) -> Vec<String> {
+    let lead = board.family.sweep.iter().map(|_| (at + 1).to_string());
+    let short = |(_, text): (String, String)| match text.chars().count() {
+        n if n <= LONGEST => text,
+        _ => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+    };
+    lead.chain(labels(board, trial).into_iter().map(short)).chain(behind).collect()
+}
+
+fn aligned(rows: &[Vec<String>]) -> String {
+    let n = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..n).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
