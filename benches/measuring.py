@@ -10,7 +10,8 @@ from contenders import RUST, TOOLS, VARIANTS, Failed
 WORTH_REPEATING = 0.75
 # Losses of the first steps may lie so far apart, since weights and images are drawn by each side for itself.
 LOSS_APART = 0.25
-# Steps that Keras runs as one graph (`steps_per_execution`).
+# Steps that Keras runs as one graph (`steps_per_execution`); where the warm-up has fewer than twice as many, all of it,
+# since Keras takes no part of them.
 TOGETHER = 10
 
 
@@ -63,8 +64,9 @@ def training(workload, setting):
         return said
 
     first = ours()
+    steps = first["warmup_steps"]
     order = {"network": workload.network, "options": workload.options, "batch": workload.batch, "source": source,
-             "warmup_steps": first["warmup_steps"], "together": TOGETHER}
+             "warmup_steps": steps, "together": TOGETHER if steps == 2 * TOGETHER else steps}
     variants = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]
                 if variant not in setting.skip and not (workload.real and variant in ("xla", "compiled"))]
     if workload.name == "cnn-128":

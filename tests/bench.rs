@@ -44,6 +44,11 @@ fn its_last_line_holds_what_programs_ask_for() {
     // 6 x 6 places of 8 filters with 9 weights, and 72 numbers to 10 classes; the image itself needs no gradient.
     let (convolution, dense) = (2 * 36 * 8 * 9, 2 * 72 * 10);
     assert_eq!(training["flops_per_image"], 2 * convolution + 3 * dense, "{training}");
+    let layers = training["layers"].as_array().unwrap();
+    for path in ["conv2d", "dense", "loss"] {
+        let layer = layers.iter().find(|layer| layer["path"] == path).unwrap_or_else(|| panic!("{path}: {training}"));
+        assert!(number(layer, "forward_us") + number(layer, "backward_us") > 0.0, "{layer}");
+    }
     // Twenty steps on images whose class can be seen: below the 2.30 of guessing.
     assert!(number(&training, "warmup_loss") < 2.2, "{training}");
 
@@ -61,10 +66,20 @@ fn its_text_fits_the_terminal_and_a_faulty_experiment_is_not_measured() {
     let place = Place::new();
     let file = tiny(&place);
     let said = place.call(&["bench", &file, "--seconds", "0.1", "--with-data"]).expect(0);
-    for word in ["tiny: training, batch 32", "in memory", "loading", "is the limit", "GFLOP/s", "step"] {
+    for word in ["tiny: training, batch 32", "in memory", "loading", "is the limit", "GFLOP/s", "backward", "conv2d"] {
         assert!(said.out.contains(word), "{word:?} is missing:\n{}", said.out);
     }
     assert!(said.out.lines().all(|line| line.chars().count() <= 80), "{}", said.out);
     place.call(&["bench", &file, "train.batch_size=0"]).expect(1);
     place.call(&["bench", &file, "--seconds", "0"]).expect(2);
+}
+
+#[test]
+fn the_experiments_that_only_benchmarks_need_are_right() {
+    let folder = crate::support::root().join("benches/experiments");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().to_str().unwrap().to_string());
+    let files: Vec<String> = files.collect();
+    assert!(files.len() > 5, "{files:?}");
+    let arguments: Vec<&str> = std::iter::once("check").chain(files.iter().map(String::as_str)).collect();
+    Place::new().call(&arguments).expect(0);
 }

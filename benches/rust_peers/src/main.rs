@@ -2,7 +2,7 @@
 //!
 //!     rust_peers burn|candle THREADS
 //!
-//! One JSON line is one order on standard input (`prepare`, `window`, `memory`, `forget`) and one answer on standard
+//! One JSON line is one order on standard input (`prepare`, `window`, `forget`) and one answer on standard
 //! output. Images are random ones in which the class can be seen: one part noise, three parts 4 x 4 patches of the class.
 
 mod burn_peer;

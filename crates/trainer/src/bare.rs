@@ -1,6 +1,6 @@
 //! Training steps by themselves, without epochs, files and validation: to measure them.
 
-use engine::{Settings, Variables};
+use engine::{Clock, Part, Settings, Variables};
 use graph::Graph;
 use model::Network;
 
@@ -46,12 +46,21 @@ impl<'a> BareSteps<'a> {
 
     /// Takes a step. Gives the mean loss before it; none if the numbers went bad, and then no variable has changed.
     pub fn step(&mut self, batch: &Batch<'_>) -> Option<f64> {
-        let optimizer = &self.training.updates[0].optimizer;
-        let at =
-            At { optimizer, learning_rate: optimizer.learning_rate, step: self.done + 1, epoch: 0, seed: self.seed };
+        let at = self.at();
         let (loss, _) = self.program.batch(&mut self.variables, batch, &at)?;
         self.done += 1;
         Some(loss)
+    }
+
+    /// Takes so many steps with one batch and says what each part of them took by `clock`; none if the numbers went bad.
+    pub fn profile(&mut self, batch: &Batch<'_>, steps: usize, clock: Clock) -> Option<Vec<Part>> {
+        let at = self.at();
+        self.program.profile(&mut self.variables, batch, &at, steps, clock)
+    }
+
+    fn at(&self) -> At<'a> {
+        let optimizer = &self.training.updates[0].optimizer;
+        At { optimizer, learning_rate: optimizer.learning_rate, step: self.done + 1, epoch: 0, seed: self.seed }
     }
 
     /// What is computed in a step.

@@ -1,6 +1,6 @@
 //! One training step as a program: forward, loss, gradients, clipping and update.
 
-use engine::{Feed, Input, Program, Settings, Variables};
+use engine::{Clock, Feed, Input, Part, Program, Settings, Variables};
 use graph::{DType, Graph, NodeId, Shape, gradients};
 use model::{Mode, Network, Parameter, names};
 
@@ -53,6 +53,18 @@ impl StepProgram {
         let rows = scores.chunks_exact(n_classes).zip(batch.labels);
         let right = rows.filter(|(scores, label)| largest(scores) == **label as usize).count();
         Some((loss, right))
+    }
+
+    /// Runs one batch so many times and says what each part took by `clock`; none if the numbers went bad.
+    pub fn profile(
+        &mut self,
+        variables: &mut Variables,
+        batch: &Batch<'_>,
+        at: &At<'_>,
+        runs: usize,
+        clock: Clock,
+    ) -> Option<Vec<Part>> {
+        with_feed(batch, at, self.n_samples, |feed| self.on_batch.profile(variables, feed, runs, clock).ok())
     }
 
     /// Takes the step that an epoch has gathered, where an epoch is one step.

@@ -3,6 +3,7 @@
 mod ceiling;
 mod images;
 mod memory;
+mod profile;
 mod rates;
 mod report;
 mod work;
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use crate::pipeline::{self, Prepared, TrainingPart};
 
 use images::Images;
+use profile::Layers;
 use rates::{Rates, measure};
 use work::Inference;
 
@@ -85,7 +87,9 @@ fn inference(checked: &Checked, order: &Order, settings: &Settings) -> Result<Re
             Ok(())
         })
     })?;
-    Ok(report(checked, order, settings, Measured { rates, flops, ceiling, warmup: None, with_data: None }))
+    let layers =
+        Layers::of(order.seconds, batch, &rates, |runs| Ok(work.profile(&images.batch(0), runs, profile::clock)))?;
+    Ok(report(checked, order, settings, Measured { rates, layers, flops, ceiling, warmup: None, with_data: None }))
 }
 
 fn training(checked: Checked, order: &Order, common: &Common) -> Result<Report, Failure> {
@@ -108,11 +112,14 @@ fn training(checked: Checked, order: &Order, common: &Common) -> Result<Report, 
         warm_up(&mut steps, &images, &mut warmup)?;
         measure(order.seconds, batch, |number| step(&mut steps, &images.batch(number)).map(drop))
     })?;
+    let layers = Layers::of(order.seconds, batch, &rates, |runs| {
+        steps.profile(&images.batch(0), runs, profile::clock).ok_or_else(went_bad)
+    })?;
     let with_data = match &prepared {
         Ok(prepared) => Some(with_data(prepared, order.seconds, &mut steps, &rates)?),
         Err(_) => None,
     };
-    Ok(report(checked, order, &settings, Measured { rates, flops, ceiling, warmup: Some(warmup), with_data }))
+    Ok(report(checked, order, &settings, Measured { rates, layers, flops, ceiling, warmup: Some(warmup), with_data }))
 }
 
 /// Most steps of a warm-up, and how long it may take before it takes no other.
@@ -131,8 +138,11 @@ fn warm_up(steps: &mut BareSteps<'_>, images: &Images, warmup: &mut Warmup) -> R
 }
 
 fn step(steps: &mut BareSteps<'_>, batch: &trainer::Batch<'_>) -> Result<f64, Failure> {
-    let bad = || Failure::Work("training went bad: the loss is not finite; a smaller rate may help".to_string());
-    steps.step(batch).ok_or_else(bad)
+    steps.step(batch).ok_or_else(went_bad)
+}
+
+fn went_bad() -> Failure {
+    Failure::Work("training went bad: the loss is not finite; a smaller learning rate may help".to_string())
 }
 
 /// The loader by itself, then training on what it loads.
@@ -190,6 +200,7 @@ fn on_the_pool<R: Send>(threads: &Threads, work: impl FnOnce() -> Result<R, Fail
 
 struct Measured {
     rates: Rates,
+    layers: Layers,
     flops: u64,
     ceiling: f64,
     warmup: Option<Warmup>,
@@ -197,7 +208,7 @@ struct Measured {
 }
 
 fn report(checked: &Checked, order: &Order, settings: &Settings, measured: Measured) -> Report {
-    let Measured { rates, flops, ceiling, warmup, with_data } = measured;
+    let Measured { rates, layers, flops, ceiling, warmup, with_data } = measured;
     Report {
         name: checked.experiment.name.clone(),
         phase: order.phase,
@@ -208,6 +219,7 @@ fn report(checked: &Checked, order: &Order, settings: &Settings, measured: Measu
         ceiling_gflops: ceiling,
         peak_rss_bytes: memory::peak_rss_bytes(),
         rates,
+        layers,
         warmup,
         with_data,
     }

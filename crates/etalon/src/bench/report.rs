@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Phase;
+use super::profile::Layers;
 use super::rates::Rates;
 use crate::progress::thousands;
 
@@ -15,6 +16,8 @@ pub struct Report {
     pub instruction_set: &'static str,
     /// Images a second on images in memory.
     pub rates: Rates,
+    /// Where the time goes.
+    pub layers: Layers,
     /// Of convolutions and dense layers, counted directly.
     pub flops_per_image: u64,
     /// What all threads together can multiply and add in a second, in billions.
@@ -70,7 +73,8 @@ impl Report {
         let Report { name, batch, instruction_set, .. } = self;
         let heading = format!("{name}: {}, batch {batch}, {threads}, {instruction_set}\n\n", self.phase.name());
         let line = |[name, value, note]: &[String; 3]| format!("{name:<12}{value:>9} {note}\n");
-        heading + &self.rows().iter().map(line).collect::<String>()
+        let rows: String = self.rows().iter().map(line).collect();
+        format!("{heading}{rows}\n{}", self.layers.text(self.ceiling_gflops / self.threads as f64))
     }
 
     fn rows(&self) -> Vec<[String; 3]> {
@@ -121,6 +125,7 @@ impl Report {
             "flops_per_image": self.flops_per_image,
             "gflops": self.gflops(),
             "ceiling_gflops": self.ceiling_gflops,
+            "layers": self.layers.json(),
             "warmup_steps": self.warmup.map(|warmup| warmup.steps),
             "warmup_loss": self.warmup.map(|warmup| warmup.loss),
             "peak_rss_bytes": self.peak_rss_bytes,

@@ -1,6 +1,6 @@
 //! What a network does with images when nothing is learned.
 
-use engine::{Feed, Input, Program, Settings, Variables};
+use engine::{Clock, Feed, Input, Part, Program, Settings, Variables};
 use graph::Graph;
 use model::{Network, names};
 
@@ -32,7 +32,17 @@ impl Inference {
     /// Answers for the images of a batch.
     pub fn run(&mut self, batch: &trainer::Batch<'_>) {
         let inputs = [(names::IMAGE, Input::U8(batch.image))];
-        let feed = Feed { batch: batch.labels.len(), inputs: &inputs, seed: 0, epoch: 0, samples: batch.samples };
-        self.program.run(&mut self.variables, &feed).expect("nothing is guarded");
+        self.program.run(&mut self.variables, &feed(batch, &inputs)).expect("nothing is guarded");
     }
+
+    /// What each part of so many answers for a batch takes by `clock`.
+    pub fn profile(&mut self, batch: &trainer::Batch<'_>, runs: usize, clock: Clock) -> Vec<Part> {
+        let inputs = [(names::IMAGE, Input::U8(batch.image))];
+        let found = self.program.profile(&mut self.variables, &feed(batch, &inputs), runs, clock);
+        found.expect("nothing is guarded")
+    }
+}
+
+fn feed<'a>(batch: &trainer::Batch<'a>, inputs: &'a [(&'a str, Input<'a>)]) -> Feed<'a> {
+    Feed { batch: batch.labels.len(), inputs, seed: 0, epoch: 0, samples: batch.samples }
 }
