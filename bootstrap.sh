@@ -2,7 +2,8 @@
 # Brings what Etalon needs beside Rust, says what and why, and does nothing where it is there already.
 #
 #     ./bootstrap.sh            OpenCV's headers and libclang (for the `opencv` crate), `just`, the ONNX Runtime library
-#     ./bootstrap.sh --tests    also the Python package `onnx`, whose checker a test runs on the exported files
+#     ./bootstrap.sh --tests    also the Python packages `onnx` and `jsonschema`, whose checkers tests run on
+#                               the exported files and on the schema
 #
 # Downloads are pinned by version and SHA-256 and land in .tools/, which git ignores. What you have already is used:
 # ORT_DYLIB_PATH names an ONNX Runtime library (1.24 or newer), OPENCV_INCLUDE_PATHS and its like another OpenCV.
@@ -12,6 +13,7 @@ cd "$(dirname "$0")"
 just_version=1.59.0
 onnxruntime_version=1.32.0
 onnx_version=1.23.2
+jsonschema_version=4.26.0
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -143,14 +145,14 @@ elif [ ! -f .tools/onnxruntime/VERSION ] || [ "$(cat .tools/onnxruntime/VERSION)
     echo "$onnxruntime_version" >.tools/onnxruntime/VERSION
 fi
 
-if [ "${1:-}" = --tests ] && [ "$(cat .tools/python/VERSION 2>/dev/null)" != "$onnx_version" ]; then
+if [ "${1:-}" = --tests ] && [ "$(cat .tools/python/VERSION 2>/dev/null)" != "$onnx_version $jsonschema_version" ]; then
     ensure_pip
-    say "fetching the Python package onnx $onnx_version into .tools/python (a test runs its checker)"
+    say "fetching the Python packages onnx $onnx_version and jsonschema $jsonschema_version into .tools/python (tests run their checkers)"
     rm -rf .tools/python
     python3 -m pip install -q --disable-pip-version-check --no-input --root-user-action=ignore --only-binary=:all: \
-        --target .tools/python "onnx==$onnx_version" >.tools/pip.log 2>&1 ||
-        fail "onnx $onnx_version could not be installed: $(grep -m1 ERROR .tools/pip.log || tail -n1 .tools/pip.log)"
-    echo "$onnx_version" >.tools/python/VERSION
+        --target .tools/python "onnx==$onnx_version" "jsonschema==$jsonschema_version" "PyYAML==6.0.3" >.tools/pip.log 2>&1 ||
+        fail "onnx $onnx_version or jsonschema $jsonschema_version could not be installed: $(grep -m1 ERROR .tools/pip.log || tail -n1 .tools/pip.log)"
+    echo "$onnx_version $jsonschema_version" >.tools/python/VERSION
 fi
 
 say "ready"

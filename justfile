@@ -39,6 +39,11 @@ test *arguments:
     @./bootstrap.sh --tests
     cargo test --workspace --quiet "$@"
 
+# Write docs/reference.md and docs/schema.json anew from the tables of the language
+docs:
+    @{{etalon}} schema > docs/schema.json
+    @{{etalon}} schema --format markdown > docs/reference.md
+
 # Format and lint, as the continuous integration does
 lint:
     cargo fmt --all --check

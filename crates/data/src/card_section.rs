@@ -1,6 +1,6 @@
 //! The words of a card, and a card out of them.
 
-use spec::{Chosen, Entry, Fault, Faults, Kind, KindTable, Known, Map, Node, Own, Type, Value, Word};
+use spec::{Chosen, Entry, Fault, Faults, Form, Kind, KindTable, Known, Map, Node, Own, Type, Value, Word};
 
 use crate::card::{Layout, Statistics};
 use crate::card_words::{Hex, ImageShape, Named, RelativePath};
@@ -131,7 +131,11 @@ impl Word for Classes {
 pub struct LayoutWords(pub Node);
 
 impl Word for LayoutWords {
-    const TYPE: Type = Type::Own(&Own { expects: "a layout (`format` and its words)", resolve: layout });
+    const TYPE: Type = Type::Own(&Own {
+        expects: "a layout (`format` and its words)",
+        forms: &[Form::Named(Type::Free)],
+        resolve: layout,
+    });
 
     fn read(node: &Node) -> LayoutWords {
         LayoutWords(node.clone())

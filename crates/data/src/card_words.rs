@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use spec::{Fault, Faults, Map, Node, Own, Range, Type, Value, Word};
+use spec::{Fault, Faults, Form, Map, Node, Own, Range, Type, Value, Word};
 
 /// Height, width and channels of a card's images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,11 @@ impl ImageShape {
 }
 
 impl Word for ImageShape {
-    const TYPE: Type =
-        Type::Own(&Own { expects: "[height, width, channels], a size that differs is `any`", resolve: image_shape });
+    const TYPE: Type = Type::Own(&Own {
+        expects: "[height, width, channels], a size that differs is `any`",
+        forms: &[Form::Type(Type::List { of: &Type::Text, lone: false })],
+        resolve: image_shape,
+    });
 
     fn read(node: &Node) -> ImageShape {
         let items = node.list().expect("resolved to a list of three");
@@ -60,7 +63,11 @@ impl RelativePath {
 }
 
 impl Word for RelativePath {
-    const TYPE: Type = Type::Own(&Own { expects: "a path below a data folder", resolve: relative_path });
+    const TYPE: Type = Type::Own(&Own {
+        expects: "a path below a data folder",
+        forms: &[Form::Type(Type::Text)],
+        resolve: relative_path,
+    });
 
     fn read(node: &Node) -> RelativePath {
         RelativePath(String::read(node))
@@ -89,7 +96,11 @@ pub(crate) fn is_inside(path: &Path) -> bool {
 pub struct Hex<const N: usize>(pub String);
 
 impl<const N: usize> Word for Hex<N> {
-    const TYPE: Type = Type::Own(&Own { expects: "a checksum in hexadecimal digits", resolve: hex::<N> });
+    const TYPE: Type = Type::Own(&Own {
+        expects: "a checksum in hexadecimal digits",
+        forms: &[Form::Type(Type::Text)],
+        resolve: hex::<N>,
+    });
 
     fn read(node: &Node) -> Hex<N> {
         Hex(String::read(node))
@@ -121,7 +132,8 @@ impl<T> Named<T> {
 }
 
 impl<T: Word> Word for Named<T> {
-    const TYPE: Type = Type::Own(&Own { expects: "a mapping of names", resolve: named::<T> });
+    const TYPE: Type =
+        Type::Own(&Own { expects: "a mapping of names", forms: &[Form::Named(T::TYPE)], resolve: named::<T> });
 
     fn read(node: &Node) -> Named<T> {
         let entries = &node.map().expect("resolved to a mapping").entries;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use spec::{Fault, Faults, Node, Place, Word};
 
 use crate::normalize::{self, Normalize};
-use crate::parts::{Folds, Words, validation_is_test};
+use crate::parts::{Folds, PartName, Words, validation_is_test};
 use crate::steps::{Mode, Steps};
-use crate::words::Duplicates;
+use crate::words::{Duplicates, PartSection};
 use crate::{Card, Cards, check_folds, check_parts};
 
 /// What there is to choose by.
@@ -60,6 +60,21 @@ pub struct Choice {
     pub evaluation_shape: Option<[usize; 3]>,
     /// Its parts.
     pub parts: Words,
+}
+
+impl Choice {
+    /// How many samples a part has, where the card says how many the splits have. Shares are rounded class by class when
+    /// the data is there, so this may be off by a few.
+    pub fn n_samples(&self, name: PartName) -> Option<usize> {
+        let part = self.parts.get(&name)?;
+        let all: usize = part.split.0.iter().map(|split| self.card.samples.get(split).copied()).sum::<Option<_>>()?;
+        let all = part.limit.map_or(all, |limit| limit.min(all));
+        let share =
+            |part: &PartSection| part.count.or(part.fraction.map(|fraction| (fraction * all as f64).round() as usize));
+        let others = self.parts.iter().filter(|(other, section)| **other != name && section.split == part.split);
+        let taken: usize = others.filter_map(|(_, section)| share(section)).sum();
+        Some(share(part).unwrap_or(all.saturating_sub(taken)))
+    }
 }
 
 /// Checks the resolved section `data`.

@@ -44,7 +44,16 @@ spec::section! {
 }
 
 /// What stands behind `dataset` or `fallback`.
-pub const DATASET: Type = Type::Own(&Own { expects: "the name of a dataset, or a card in place", resolve: dataset });
+pub const DATASET: Type = Type::Own(&Own {
+    expects: "the name of a dataset, or a card in place",
+    forms: &[
+        spec::Form::Type(Type::Name),
+        spec::Form::Type(NamedCard::TYPE),
+        spec::Form::Type(FolderInPlace::TYPE),
+        spec::Form::Type(CardSection::TYPE),
+    ],
+    resolve: dataset,
+});
 
 /// The three forms of a mapping, told apart by a key that only they have.
 pub(crate) enum Form {

@@ -94,6 +94,14 @@ impl Program {
         }
     }
 
+    /// How many bytes a run with batches of `batch` samples takes beside the variables.
+    pub fn memory_bytes(&self, batch: usize) -> usize {
+        4 * match self.machines.iter().find(|machine| machine.batch() == batch) {
+            Some(machine) => machine.plan().n_numbers(),
+            None => Plan::new(&self.graph, batch, self.settings.keep_all).n_numbers(),
+        }
+    }
+
     /// Computes the outputs and assigns the variables.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernels::Isa;
 
 use crate::commands::{
-    BenchArguments, CheckArguments, CompareArguments, DataArguments, EvaluateArguments, ExportArguments,
-    PredictArguments, ReproduceArguments, RunArguments, SweepArguments, VerifyArguments,
+    BenchArguments, CheckArguments, CompareArguments, CompletionsArguments, DataArguments, EvaluateArguments,
+    ExplainArguments, ExportArguments, ListArguments, PredictArguments, ReproduceArguments, RunArguments,
+    SchemaArguments, SweepArguments, VerifyArguments,
 };
 
 /// One YAML file is one experiment: checked, trained, evaluated, exported to ONNX and proven.
@@ -99,6 +100,20 @@ pub enum Command {
     /// Say everything that is wrong with experiment files, without data
     #[command(after_help = "Example:\n  etalon check experiments/*.yaml")]
     Check(CheckArguments),
+    /// Show the resolved experiment, where each value came from, and the network
+    #[command(
+        after_help = "Examples:\n  etalon explain experiments/cifar_cnn.yaml optimizer.learning_rate=0.01\n  etalon explain experiments/cifar_resnet20.yaml --format svg > network.svg"
+    )]
+    Explain(ExplainArguments),
+    /// Print what the language has: layers, losses, optimizers, datasets
+    #[command(after_help = "Example:\n  etalon list layers")]
+    List(ListArguments),
+    /// Print the JSON Schema of experiments, or the reference of every key
+    #[command(after_help = "Example:\n  etalon schema > schema.json")]
+    Schema(SchemaArguments),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  etalon completions bash > ~/.local/share/bash-completion/completions/etalon")]
+    Completions(CompletionsArguments),
     /// Measure a finished run again
     #[command(after_help = "Example:\n  etalon evaluate runs/cifar_cnn/20260101T120000Z-1-3fa9c1 --part validation")]
     Evaluate(EvaluateArguments),

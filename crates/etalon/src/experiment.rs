@@ -46,6 +46,16 @@ spec::section! {
 }
 
 spec::section! {
+    /// What a run may take; an estimate above it refuses the experiment before it starts.
+    pub struct LimitsSection {
+        /// Most memory.
+        pub memory_gb: Option<f64> = none, above 0.0, unit "GB", synonyms &["memory", "ram_gb"];
+        /// Most time of training.
+        pub hours: Option<f64> = none, above 0.0, unit "hours", synonyms &["max_hours", "time"];
+    }
+}
+
+spec::section! {
     /// One experiment: data, network, loss, optimizer, training, evaluation and export.
     pub struct Experiment {
         /// Name of the experiment and of the folder of its runs; default: the file's name.
@@ -72,6 +82,8 @@ spec::section! {
         pub export: exporter::ExportSection = {};
         /// How the engine computes.
         pub engine: EngineSection = {};
+        /// What a run may take.
+        pub limits: LimitsSection = {};
         /// Files that this one is laid over, relative to it; the later wins. Mappings merge, lists are replaced.
         pub extends: Elsewhere = none, ty Type::List { of: &Type::Text, lone: true };
         /// Names for values: `$width` stands for what `width` is here, anywhere below.
@@ -84,6 +96,9 @@ spec::section! {
         pub sweep: Elsewhere = none, ty SWEEP;
     }
 }
+
+/// Keys that every file has, unless it extends another.
+pub const REQUIRED: [&str; 5] = ["data", "model", "loss", "optimizer", "train"];
 
 /// The type of a whole file.
 const TYPE: Type = Type::Section(&Experiment::SECTION);
@@ -103,6 +118,8 @@ pub struct Checked {
     pub written: Vec<u8>,
     /// Normal form with every default; runs on its own.
     pub resolved: String,
+    /// The same as a tree, in which every value knows where it came from.
+    pub tree: Node,
     /// The preprocessing as YAML.
     pub preprocess: String,
     /// The section `data` as YAML: what decides which data is read.
@@ -184,7 +201,9 @@ fn check_bytes(
         runs.check_objective(&one_of_them.judging(), faults);
         runs.points_to_check().iter().for_each(|changes| drop(one(&root, changes, cards, faults)));
     }
-    (faults.len() == before).then(|| one_of_them.checked(written, runs)).flatten()
+    let checked = (faults.len() == before).then(|| one_of_them.checked(written, runs)).flatten()?;
+    crate::estimate::check_limits(&checked, faults);
+    (faults.len() == before).then_some(checked)
 }
 
 /// One run of a file: its resolved tree, and its parts as far as they are right.
@@ -234,6 +253,7 @@ impl One {
         Some(Checked {
             written,
             resolved: spec::to_yaml(&self.resolved),
+            tree: self.resolved.clone(),
             preprocess: preprocess.unwrap_or_default(),
             data_section: spec::to_yaml(data),
             experiment,

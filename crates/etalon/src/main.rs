@@ -4,9 +4,13 @@
 //! and logs on standard error, and an exit code. Only this crate prints or exits.
 
 mod bench;
+mod catalogue;
 mod cli;
 mod commands;
+mod drawing;
+mod estimate;
 mod experiment;
+mod explanation;
 mod failure;
 mod interrupt;
 mod library;

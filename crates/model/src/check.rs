@@ -114,6 +114,13 @@ fn rows(placed: &[Placed], parameters: &[Parameter], shapes: &[Vec<usize>], inpu
         };
         values.push(layer.layer.build(&mut build, &reads));
         let mut operators: Vec<&str> = Vec::new();
+        let flops = (g.nodes()[begin..].iter())
+            .map(|node| {
+                let operands: Vec<&Shape> = node.inputs.iter().map(|&input| g.shape(input)).collect();
+                node.op.flops(&operands, &node.shape)
+            })
+            .sum();
+        let opset = g.nodes()[begin..].iter().filter_map(|node| node.op.onnx()).map(|(_, since)| since).max();
         // A bias is an operand of Conv and Gemm.
         for op in g.nodes()[begin..].iter().map(|node| &node.op).filter(|op| **op != Op::AddBias) {
             operators.extend(op.onnx().map(|(name, _)| name).filter(|name| !operators.contains(name)));
@@ -123,7 +130,10 @@ fn rows(placed: &[Placed], parameters: &[Parameter], shapes: &[Vec<usize>], inpu
             kind: layer.kind,
             output: shape.clone(),
             parameters: arrays.iter().filter(|p| p.trained).map(|p| p.dims.iter().product::<usize>()).sum(),
+            flops,
             onnx: operators.join(" + "),
+            opset: opset.unwrap_or(1),
+            reads: layer.reads.clone(),
         });
     }
     rows

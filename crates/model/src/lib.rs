@@ -16,4 +16,5 @@ pub use check::{Inputs, check};
 pub use initializers::{INITIALIZERS, Initializer};
 pub use layers::{ACTIVATIONS, LAYERS};
 pub use network::{Forward, LayerRow, Mode, Network, Parameter, names};
+pub use presets::presets;
 pub use words::MODEL;

@@ -53,8 +53,14 @@ pub struct LayerRow {
     pub output: Vec<usize>,
     /// Trainable numbers.
     pub parameters: usize,
+    /// Floating-point operations for one image; a multiply-add is two.
+    pub flops: u64,
     /// What it becomes in ONNX: `Conv + Relu`.
     pub onnx: String,
+    /// The first opset in which all of that has the meaning that we rely on.
+    pub opset: u32,
+    /// Which values it reads: 0 is the image, `i + 1` what layer `i` gives.
+    pub reads: Vec<usize>,
 }
 
 /// A layer in its place.

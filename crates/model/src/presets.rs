@@ -19,3 +19,12 @@ pub(crate) static PRESETS: [Preset; 5] = [
 pub(crate) fn preset(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
+
+/// The names of all presets, and what each is.
+pub fn presets() -> Vec<(&'static str, String)> {
+    let doc = |preset: &Preset| {
+        let lines = preset.yaml.lines().map_while(|line| line.strip_prefix("# "));
+        (preset.name, lines.collect::<Vec<_>>().join(" "))
+    };
+    PRESETS.iter().map(doc).collect()
+}

@@ -3,26 +3,46 @@
 //! In normal form every step is one key with a mapping, `preset: name` has become the step `name`, and `defaults` have
 //! been written into the steps that they are for. Blocks stay blocks: their variables are bound where they are called.
 
-use spec::{Entry, Fault, Faults, Field, Kind, Known, Map, Node, Own, Section, Step, Type, Value, is_name, unknown};
+use spec::{
+    Entry, Fault, Faults, Field, Form, Kind, Known, Map, Node, Own, Section, Step, Type, Value, is_name, unknown,
+};
 
 use crate::layers::{LAYERS, row};
 use crate::presets::{PRESETS, preset};
 
 /// The type of the key `model`.
-pub const MODEL: Type = Type::Own(&Own { expects: "a network: a mapping with `layers`, or with `preset`", resolve });
+pub const MODEL: Type = Type::Own(&Own {
+    expects: "a network: a mapping with `layers`, or with `preset`",
+    forms: &[Form::Type(Type::Section(&SHELL))],
+    resolve,
+});
+
+/// Layers, presets and blocks of one's own; what they hold is resolved with the blocks at hand.
+const STEPS: Type = Type::Own(&Own {
+    expects: "a list of layers, presets and blocks",
+    forms: &[Form::OpenSteps(&LAYERS)],
+    resolve: |node, _, _| node.clone(),
+});
+
+/// Parameters by names of one's own, resolved with the layers that they are for.
+const BY_NAME: Type = Type::Own(&Own {
+    expects: "a mapping from names to parameters",
+    forms: &[Form::Named(Type::Free)],
+    resolve: |node, _, _| node.clone(),
+});
 
 static SHELL: Section = Section {
     name: "model",
     doc: "The network.",
     fields: &[
         Field::optional("preset", "A network that is known by name; short for a list with this one step.", Type::Text),
-        Field::optional("defaults", "Parameters by kind of layer, for those that leave them out.", Type::Free),
+        Field::optional("defaults", "Parameters by kind of layer, for those that leave them out.", BY_NAME),
         Field::optional(
             "blocks",
             "Lists of layers with parameters, used like layers; new weights at each use.",
-            Type::Free,
+            BY_NAME,
         ),
-        Field::optional("layers", "The layers in order.", Type::Free).synonyms(&["architecture", "layer"]),
+        Field::optional("layers", "The layers in order.", STEPS).synonyms(&["architecture", "layer"]),
         Field::later("networks", "Lists of layers with the same weights at each use."),
         Field::later("inputs", "The network's inputs by name."),
         Field::later("outputs", "The network's outputs by name."),

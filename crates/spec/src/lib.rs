@@ -10,7 +10,9 @@ mod nearest;
 mod parse;
 mod path;
 mod read;
+mod reference;
 mod resolve;
+mod schema;
 mod section;
 mod source;
 mod substitute;
@@ -24,12 +26,14 @@ pub use nearest::{nearest, one_of};
 pub use parse::{MAX_BYTES, parse};
 pub use path::{Override, apply_override, item_names, path};
 pub use read::{Chosen, Elsewhere, Reserved, Word, number};
+pub use reference::{kinds_reference, section_reference};
 pub use resolve::{
     Known, Step, embedded, is_name, normalize, resolve, resolve_kind, resolve_step, resolve_steps, unknown,
 };
+pub use schema::schema;
 pub use section::key_of;
 pub use source::{Origin, Place, SourceId, Sources};
 pub use substitute::{Bindings, substitute, substitute_within, variable};
-pub use table::{Choice, Default, Field, Kind, KindTable, Own, Range, Section, Type};
+pub use table::{Choice, Default, Field, Form, Kind, KindTable, Own, Range, Section, Type};
 pub use tree::{Entry, Map, Node, Scalar, Value};
 pub use write::{to_flow, to_yaml};

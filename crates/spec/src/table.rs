@@ -83,8 +83,19 @@ pub enum Type {
 pub struct Own {
     /// What is expected, in words.
     pub expects: &'static str,
+    /// The forms that it takes, for the schema and the reference; the rule may be narrower.
+    pub forms: &'static [Form],
     /// Brings the value to normal form and, if `fill`, writes defaults out; reports faults.
     pub resolve: fn(&Node, fill: bool, &mut Faults) -> Node,
+}
+
+/// One form that a value of a crate's own rule may have.
+pub enum Form {
+    Type(Type),
+    /// Steps of this table, or with names of the file's own.
+    OpenSteps(&'static KindTable),
+    /// A mapping of names to values of this type.
+    Named(Type),
 }
 
 /// What stands where a key is left out.

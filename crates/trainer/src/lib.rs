@@ -28,5 +28,6 @@ pub use evaluation::{LOSSES as SAMPLE_LOSSES, evaluation_graph, load};
 pub use losses::LOSSES;
 pub use optimizers::OPTIMIZERS;
 pub use source::{Batch, Observer, Source};
+pub use step::{n_kept, step_graph};
 pub use training::{Ended, How, Setup, Trainer};
 pub use words::{LastBatch, TrainSection};

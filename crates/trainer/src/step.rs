@@ -90,6 +90,19 @@ pub(crate) fn programs(network: &Network, training: &Training, weighted: bool) -
     update::programs(optimizer, &trained, &mut |g, point| evaluate(g, network, training.loss.as_ref(), weighted, point))
 }
 
+/// What one step computes, as a graph.
+pub fn step_graph(network: &Network, training: &Training) -> Graph {
+    let equal_counts = vec![1; network.n_classes];
+    let weighted = training.loss.class_weights().values(&equal_counts).is_some();
+    programs(network, training, weighted).on_batch
+}
+
+/// How many numbers stay from step to step: parameters, running statistics and the optimizer's state.
+pub fn n_kept(network: &Network, training: &Training) -> usize {
+    let kept = arrays(network, &training.updates[0].optimizer, false);
+    kept.iter().map(|(_, dims)| dims.iter().product::<usize>()).sum()
+}
+
 /// Where training stands before a step, as its program sees it.
 pub(crate) struct At<'a> {
     pub optimizer: &'a Optimizer,

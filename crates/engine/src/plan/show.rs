@@ -36,19 +36,29 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
-    fn show_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = |numbers: usize| numbers as f64 * 4.0 / 1024.0 / 1024.0;
+    /// How many numbers a run holds.
+    pub fn n_numbers(&self) -> usize {
+        self.numbers().iter().sum()
+    }
+
+    /// Numbers of shards, of what is kept for the batch, of sums, and of values of the whole batch.
+    fn numbers(&self) -> [usize; 4] {
         let of_groups = |kept: bool| -> usize {
             let slots = self.slots.iter().filter(|slot| slot.kept == kept);
             slots.map(|slot| self.groups.iter().map(|group| Plan::slot_len(slot, group)).sum::<usize>()).sum()
         };
         let sums: usize = self.groups.iter().flat_map(|g| self.sums.iter().map(|s| s.len(&self.values, g.len()))).sum();
-        let whole: usize = self.values.lens.iter().sum();
+        [of_groups(false), of_groups(true), sums, self.values.lens.iter().sum()]
+    }
+
+    fn show_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |numbers: usize| numbers as f64 * 4.0 / 1024.0 / 1024.0;
+        let [shards, kept, sums, whole] = self.numbers();
         writeln!(
             f,
             "memory in MiB: shards {:.1}, kept for the batch {:.1}, sums {:.1}, whole batch {:.1}",
-            bytes(of_groups(false)),
-            bytes(of_groups(true)),
+            bytes(shards),
+            bytes(kept),
             bytes(sums),
             bytes(whole)
         )

@@ -14,10 +14,11 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use engine::{Settings, Threads};
-use graph::{Graph, Op};
+use graph::Graph;
 use trainer::{BareSteps, Source};
 
 use crate::cli::Common;
+use crate::estimate::is_product;
 use crate::experiment::Checked;
 use crate::failure::Failure;
 use crate::pipeline::{self, Prepared, TrainingPart};
@@ -233,16 +234,4 @@ fn products(graph: &Graph) -> u64 {
         if is_product(&node.op) { node.op.flops(&operands, &node.shape) } else { 0 }
     };
     graph.ids().map(of).sum()
-}
-
-fn is_product(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Conv2d { .. }
-            | Op::Conv2dInputGradient { .. }
-            | Op::Conv2dKernelGradient { .. }
-            | Op::Dense
-            | Op::DenseInputGradient
-            | Op::DenseKernelGradient
-    )
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use clap::Args;
-use serde_json::json;
+use kernels::Isa;
+use serde_json::{Map, json};
 use spec::{Faults, Sources};
 
 use crate::cli::{Common, Format};
+use crate::estimate::Estimate;
 use crate::experiment;
 use crate::failure::{Failure, Outcome};
 use crate::network_table::network_table;
@@ -18,7 +20,7 @@ pub struct CheckArguments {
     /// Experiment files; what holds a `=` is an override for all of them
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
-    /// `json` prints {"faults": [...]}
+    /// `json` prints {"faults": [...], "estimates": {...}}
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }
@@ -30,19 +32,30 @@ pub fn check(arguments: &CheckArguments, common: &Common) -> Outcome {
         return Err(Failure::Work("no experiment file is named".to_string()));
     }
     let overrides: Vec<String> = overrides.into_iter().cloned().collect();
+    let mut estimates = Map::new();
     let (mut sources, mut faults) = (Sources::new(), Faults::new());
     for file in files {
         let checked = experiment::check(Path::new(file), &overrides, &common.data_dirs(), &mut sources, &mut faults)?;
-        if let (Some(checked), Format::Text) = (checked, arguments.format) {
+        if let Some(checked) = checked {
+            let (isa, threads) = (common.instruction_set.unwrap_or_else(Isa::best), common.n_threads());
+            let estimate = Estimate::new(&checked, isa, threads);
+            estimates.insert(file.clone(), estimate.json());
+            if arguments.format == Format::Json {
+                continue;
+            }
             let table = if common.verbose > 0 { network_table(&checked.network) } else { String::new() };
-            terminal::print(&format!("{table}{file}: nothing is wrong; {}", checked.in_a_line()));
+            terminal::print(&format!(
+                "{table}{file}: nothing is wrong; {}\n  estimate: {}",
+                checked.in_a_line(),
+                estimate.in_a_line(threads)
+            ));
         }
     }
     match (arguments.format, faults.is_empty()) {
         (Format::Text, true) => Ok(()),
         (Format::Text, false) => Err(Failure::Experiment { faults, sources }),
         (Format::Json, right) => {
-            terminal::print(&json!({ "faults": faults.lines(&sources) }).to_string());
+            terminal::print(&json!({ "faults": faults.lines(&sources), "estimates": estimates }).to_string());
             if right { Ok(()) } else { Err(Failure::Told) }
         }
     }

@@ -3,24 +3,32 @@
 mod bench;
 mod check;
 mod compare;
+mod completions;
 mod data;
 mod evaluate;
+mod explain;
 mod export;
+mod list;
 mod predict;
 mod reproduce;
 mod run;
+mod schema;
 mod sweep;
 mod verify;
 
 pub use bench::BenchArguments;
 pub use check::CheckArguments;
 pub use compare::CompareArguments;
+pub use completions::CompletionsArguments;
 pub use data::DataArguments;
 pub use evaluate::EvaluateArguments;
+pub use explain::ExplainArguments;
 pub use export::ExportArguments;
+pub use list::ListArguments;
 pub use predict::PredictArguments;
 pub use reproduce::ReproduceArguments;
 pub use run::RunArguments;
+pub use schema::SchemaArguments;
 pub use sweep::SweepArguments;
 pub use verify::VerifyArguments;
 
@@ -41,6 +49,10 @@ pub fn dispatch(arguments: &Arguments) -> Outcome {
         Command::Predict(own) => predict::predict(own, common),
         Command::Compare(own) => compare::compare(own, common),
         Command::Bench(own) => bench::bench(own, common),
+        Command::Explain(own) => explain::explain(own, common),
+        Command::List(own) => list::list(own, common),
+        Command::Schema(own) => schema::schema(own),
+        Command::Completions(own) => completions::completions(own),
         Command::Data(own) => data::data(own, common),
     }
 }

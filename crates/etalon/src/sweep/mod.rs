@@ -13,7 +13,7 @@ mod words;
 
 pub use asha::Asha;
 pub use space::{Point, Space};
-pub use words::{Facts, Method, Objective, SweepSection};
+pub use words::{Facts, Method, Objective, SCHEDULERS, SweepSection};
 
 use spec::{Fault, Faults, Node, Override, Word};
 
