@@ -114,7 +114,7 @@ fn product_rate(isa: Isa) -> f64 {
     }
 }
 
-/// The same for everything else, which waits for memory: chosen so that `cifar_cnn` fits its measurement.
+/// The same for everything else, which waits for memory. A guess, not measured.
 const OTHER_RATE: f64 = 8e9;
 
 /// Operations of a step for one sample: of convolutions and dense layers, and of all else. The update of the parameters,

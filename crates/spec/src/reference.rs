@@ -45,7 +45,7 @@ fn fields_table<'f>(fields: impl Iterator<Item = &'f Field>) -> String {
         let default = match field.default {
             Default::Required => "required".to_string(),
             Default::Off => "`none`".to_string(),
-            Default::Yaml(yaml) => format!("`{}`", if yaml == "" { "\"\"" } else { yaml }),
+            Default::Yaml(yaml) => format!("`{yaml}`"),
         };
         let unit = if field.unit.is_empty() { String::new() } else { format!(" ({})", field.unit) };
         let cells =
