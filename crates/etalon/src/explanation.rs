@@ -85,9 +85,9 @@ mod tests {
             &["  b: 1", "some.yaml:1"],
             &["  c: [2, 3]", "some.yaml:1"],
             &["layers:"],
-            &["- dense:"],
-            &["    units: 4", "some.yaml:3"],
-            &["- x: {}", "some.yaml:4"],
+            &["  - dense:"],
+            &["      units: 4", "some.yaml:3"],
+            &["  - x: {}", "some.yaml:4"],
         ];
         assert_eq!(lines, expected);
     }
