@@ -198,6 +198,12 @@ impl Dataset {
         Ok(scratch.image().clone())
     }
 
+    /// Mean and standard deviation of each channel over the training part after `preprocess`, of values from 0 to 1.
+    pub fn statistics(&self) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let [_, _, channels] = self.shape(Mode::Evaluate);
+        statistics(&self.store, channels)
+    }
+
     /// What is done to the values of images; `normalize: dataset` measures the training part, once.
     pub fn normalization(&self) -> Result<Normalization, Error> {
         let [_, _, channels] = self.shape(Mode::Evaluate);
@@ -205,7 +211,7 @@ impl Dataset {
             return Ok(known);
         }
         let measured = self.store.measured.get_or_init(|| {
-            let (mean, std) = statistics(&self.store, channels).map_err(|error| error.to_string())?;
+            let (mean, std) = self.statistics().map_err(|error| error.to_string())?;
             if let Some(channel) = std.iter().position(|&s| s == 0.0) {
                 let name = &self.name;
                 return Err(format!(

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::error::{grouped, one_line};
-use crate::{Dataset, Mode, Part, Published};
+use crate::{Dataset, Error, Folds, Mode, Part, Published};
 
 /// Widest name of a class in the table, in characters.
 const MAX_NAME: usize = 28;
@@ -25,7 +25,10 @@ impl Dataset {
 }
 
 /// Several lines of at most 80 columns, for people.
-pub fn summary(dataset: &Dataset) -> String {
+///
+/// # Errors
+/// If an image cannot be read any more.
+pub fn summary(dataset: &Dataset) -> Result<String, Error> {
     let mut text = String::new();
     let mut line = |what: &str, value: String| writeln!(text, "{what:<12}{value}").expect("a string takes any text");
     line("dataset", dataset.described());
@@ -37,11 +40,40 @@ pub fn summary(dataset: &Dataset) -> String {
         (train, evaluate) if train == evaluate => line("images", train),
         (train, evaluate) => line("images", format!("{train} for training, {evaluate} for evaluation")),
     }
+    let (mean, std) = dataset.statistics()?;
+    let channels = |values: Vec<f64>| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(", ");
+    line("mean", format!("{} of train, of values from 0 to 1", channels(mean)));
+    line("std", channels(std));
+    if let Some((column, counts)) = dataset.groups() {
+        let counts = counts.into_iter().map(|(part, n)| format!("{} in {}", grouped(n as u64), part.name()));
+        line("groups", format!("by {}: {}", one_line(column), counts.collect::<Vec<_>>().join(", ")));
+    }
     for (index, found) in dataset.findings.describe(&dataset.classes).into_iter().enumerate() {
         line(if index == 0 { "found" } else { "" }, found);
     }
     text.push('\n');
-    text + &table(dataset)
+    Ok(text + &table(dataset) + &folds(dataset))
+}
+
+/// What each fold has, a row each; nothing without folds.
+fn folds(dataset: &Dataset) -> String {
+    let counts = dataset.fold_class_counts();
+    let Some(Folds { fold: validating, .. }) = dataset.fold else { return String::new() };
+    let row = |fold: &str, values: [&str; 3]| {
+        let [samples, least, most] = values;
+        format!("{fold:<18}{samples:>12}{least:>16}{most:>16}\n")
+    };
+    let mut text = String::from("\n") + &row("fold", ["samples", "smallest class", "largest class"]);
+    for (index, counts) in counts.iter().enumerate() {
+        let name = match index + 1 {
+            fold if fold == validating => format!("{fold} (validation)"),
+            fold => fold.to_string(),
+        };
+        let of = [Some(counts.iter().sum()), counts.iter().min().copied(), counts.iter().max().copied()];
+        let [samples, least, most] = of.map(|n| grouped(n.unwrap_or(0) as u64));
+        text += &row(&name, [&samples, &least, &most]);
+    }
+    text
 }
 
 /// Samples of each class in each part.

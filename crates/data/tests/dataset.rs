@@ -43,7 +43,7 @@ fn a_dataset_is_divided_and_known() {
     for (counts, share) in whole.iter().zip([0.6, 0.15, 0.25]) {
         assert!((0..10).all(|class| (counts[class] as f64 - share * of_class(class)).abs() < 2.0), "{counts:?}");
     }
-    insta::assert_snapshot!(summary(&dataset));
+    insta::assert_snapshot!(summary(&dataset).unwrap());
 }
 
 #[test]

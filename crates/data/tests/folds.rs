@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use data::{Dataset, PartName};
+use data::{Dataset, PartName, summary};
 use support::{try_open, write, write_image};
 
 fn open(text: &str) -> Dataset {
@@ -106,6 +106,15 @@ fn groups_are_kept_whole_by_shares_and_folds() {
             assert_eq!((column, counts[&PartName::Train], counts[&PartName::Test]), ("video", train.len(), 1));
         }
     }
+}
+
+#[test]
+fn a_summary_tells_of_groups_and_folds() {
+    let root = videos(&table());
+    let dataset = try_open(&format!("{CLIPS}folds: 2\nfold: 2\n"), &[root.path()]).unwrap();
+    let text = summary(&dataset).unwrap().replace(&dataset.fingerprint[..16], "FINGERPRINT");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text);
 }
 
 #[test]

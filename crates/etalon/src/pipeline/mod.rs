@@ -15,5 +15,5 @@ pub use finished_run::FinishedRun;
 pub use measure::Measurer;
 pub use prepared::{Prepared, settings};
 pub use reuse::{Identity, finished, runs_of, why_not};
-pub use run::{Finished, Reach, fingerprints, resume, start};
+pub use run::{Finished, Reach, findings, fingerprints, resume, start};
 pub use source::TrainingPart;

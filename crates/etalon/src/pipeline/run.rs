@@ -98,7 +98,8 @@ fn run_file(prepared: &Prepared) -> RunFile {
     }
 }
 
-fn findings(dataset: &Dataset) -> FindingsRecord {
+/// What was noted about the data before the first step.
+pub fn findings(dataset: &Dataset) -> FindingsRecord {
     let data::Findings { copies, dropped, absent_classes } = &dataset.findings;
     let copies = copies.iter().map(|copies| CopiesRecord {
         parts: [copies.first.name().to_string(), copies.second.name().to_string()],
