@@ -184,6 +184,32 @@ fn loss(line: &str) -> Option<f64> {
 }
 
 #[test]
+fn every_fold_has_its_run_with_every_seed() {
+    let place = Place::new();
+    let validation = "  validation: {split: all, fraction: 0.2}\n";
+    let text = DIGITS.replace("SWEEP", "seeds: [4, 5]").replace(validation, "  folds: 3\n");
+    let written = file(&place, &text);
+    let said = place.call(&["sweep", &written, "--dry-run"]).expect(0);
+    assert!(said.out.starts_with("many: 6 runs, 2 seeds on 3 folds\nseed  fold  state\n"), "{}", said.out);
+    place.call(&["run", &written, "train.epochs=1"]).expect(0);
+    let mut of = Vec::new();
+    for run in runs(&place) {
+        let resolved = resolved(&run);
+        let line =
+            |key: &str| resolved.lines().find(|line| line.trim_start().starts_with(key)).unwrap().trim().to_string();
+        of.push((line("seed: "), line("fold: ")));
+    }
+    of.sort();
+    let all =
+        ["4", "5"].iter().flat_map(|seed| (1..=3).map(move |fold| (format!("seed: {seed}"), format!("fold: {fold}"))));
+    assert!(of.iter().cloned().eq(all), "{of:?}");
+    // One of them alone is an ordinary run, and the same one.
+    let again = place.call(&["run", &written, "train.epochs=1", "seeds=none", "seed=5", "data.fold=2", "--reuse"]);
+    again.expect(0);
+    assert_eq!(runs(&place).len(), 6);
+}
+
+#[test]
 fn a_dry_run_lists_every_run_and_starts_none() {
     let place = Place::new();
     let sweep = "seeds: [4, 5]\nsweep: {vary: {train.batch_size: [32, 64]}}";

@@ -1,5 +1,6 @@
 //! What must hold between the words of `data`, the cards and the steps, each fault at its place, before any image is read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use spec::{Fault, Faults, Node, Place, Word};
@@ -114,6 +115,26 @@ pub fn check(data: &Node, cards: &Cards, faults: &mut Faults) -> Checked {
 }
 
 impl Checked {
+    /// The names of the parts that there will be, validation among them where it is a fold; none where the dataset has
+    /// faults.
+    pub fn part_names(&self) -> Option<BTreeSet<PartName>> {
+        let validation = (self.validation != Validation::Absent).then_some(PartName::Validation);
+        Some(self.choices.first()?.parts.keys().copied().chain(validation).collect())
+    }
+
+    /// How many samples a part has of the dataset that is asked for, as [`Choice::n_samples`] knows it; of folds, which
+    /// are equal but for one sample, the part of the first.
+    pub fn n_samples(&self, name: PartName) -> Option<usize> {
+        let of_words = |name| self.choices.first()?.n_samples(name);
+        let Some(Folds { count, .. }) = self.folds else { return of_words(name) };
+        let pool = of_words(PartName::Train)?;
+        match name {
+            PartName::Train => Some(pool - pool.div_ceil(count)),
+            PartName::Validation => Some(pool.div_ceil(count)),
+            PartName::Test => of_words(name),
+        }
+    }
+
     /// How many classes the dataset has, where that is known.
     pub fn n_classes(&self) -> Option<usize> {
         self.choices.first()?.classes.as_ref().map(Vec::len)

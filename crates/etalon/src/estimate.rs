@@ -148,7 +148,7 @@ pub fn is_product(op: &Op) -> bool {
 /// How many batches training goes through.
 fn n_steps(checked: &Checked) -> Option<f64> {
     let train = &checked.training.train;
-    let samples = checked.data.choices.first().and_then(|choice| choice.n_samples(data::PartName::Train));
+    let samples = checked.data.n_samples(data::PartName::Train);
     match (train.steps, train.epochs, samples) {
         (Some(steps), _, _) => Some(steps as f64),
         (None, Some(epochs), Some(samples)) => Some(epochs as f64 * samples.div_ceil(train.batch_size) as f64),

@@ -305,7 +305,7 @@ fn check_parts(
     };
     let network = model::check(&section("model"), &inputs, faults);
     let evaluate = section("evaluate");
-    let parts: Option<Vec<&str>> = choice.map(|choice| choice.parts.keys().map(|part| part.name()).collect());
+    let parts: Option<Vec<&str>> = data.part_names().map(|parts| parts.into_iter().map(|part| part.name()).collect());
     let about_data = evaluator::Facts { n_classes: data.n_classes(), parts: parts.as_deref() };
     let evaluation = evaluator::check(&evaluate, &about_data, faults);
     let facts = Facts {

@@ -1,4 +1,4 @@
-//! `etalon sweep`: every run of a file with `sweep` or `seeds`, or a list of them.
+//! `etalon sweep`: every run of a file with `sweep`, `seeds` or folds, or a list of them.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,9 @@ pub fn sweep(arguments: &SweepArguments, common: &Common) -> Outcome {
     let checked = experiment::read(file, overrides, &common.data_dirs())?;
     if checked.family.is_none() {
         let file = file.display();
-        return Err(Failure::Work(format!("{file} has neither `sweep` nor `seeds`; `etalon run {file}` runs it")));
+        return Err(Failure::Work(format!(
+            "{file} has neither `sweep` nor `seeds` nor `data.folds`; `etalon run {file}` runs it"
+        )));
     }
     let order = Order { file, overrides, again: *again, common };
     if *dry_run { conduct::list(&order, checked) } else { conduct::conduct(&order, checked) }

@@ -41,7 +41,7 @@ pub enum End {
     Failed(String),
 }
 
-/// One point with all seeds.
+/// One point with all seeds and folds.
 #[derive(Clone, Debug)]
 pub struct Trial {
     pub point: Point,
@@ -110,10 +110,19 @@ impl<'a> Board<'a> {
     /// `9 runs: 3 trials of 3 seeds`.
     pub fn described(&self) -> String {
         let (trials, runs) = (self.family.n_trials(), self.family.n_runs());
-        match (self.family.sweep.is_some(), self.family.seeds.len()) {
-            (false, _) => format!("{runs} runs, one a seed"),
-            (true, 0 | 1) => format!("{trials} trials"),
-            (true, seeds) => format!("{trials} trials with {seeds} seeds each, {runs} runs"),
+        let (seeds, folds) = (self.family.seeds.len(), self.family.n_folds);
+        let what = match (seeds, folds) {
+            (0 | 1, 0) => String::new(),
+            (seeds, 0) => format!("{seeds} seeds"),
+            (0 | 1, folds) => format!("{folds} folds"),
+            (seeds, folds) => format!("{seeds} seeds on {folds} folds"),
+        };
+        match (self.family.sweep.is_some(), what.is_empty()) {
+            (false, _) if folds == 0 => format!("{runs} runs, one a seed"),
+            (false, _) if seeds < 2 => format!("{runs} runs, one a fold"),
+            (false, _) => format!("{runs} runs, {what}"),
+            (true, true) => format!("{trials} trials"),
+            (true, false) => format!("{trials} trials with {what} each, {runs} runs"),
         }
     }
 
@@ -347,14 +356,14 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// `trial 3/9, seed 2`.
+    /// `trial 3/9, seed 2, fold 1`.
     fn name_of(&self, task: &Task) -> String {
         let (index, trial) = (task.trial + 1, &self.trials[task.trial]);
-        let seed = trial.members[task.member].planned.seed;
-        match (self.family.sweep.is_some(), self.family.seeds.len()) {
-            (true, 0 | 1) => format!("trial {index}/{}", self.family.n_trials()),
-            (true, _) => format!("trial {index}/{}, seed {seed}", self.family.n_trials()),
-            (false, _) => format!("seed {seed}"),
+        let repeat = trial.members[task.member].planned.repeat;
+        match (self.family.sweep.is_some(), trial.members.len()) {
+            (true, 1) => format!("trial {index}/{}", self.family.n_trials()),
+            (true, _) => format!("trial {index}/{}, {repeat}", self.family.n_trials()),
+            (false, _) => repeat.to_string(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Several runs out of one file: `seeds` repeats an experiment, `sweep` varies it. What is to run is worked out here, from
+//! Several runs out of one file: `seeds` and `data.folds` repeat an experiment, `sweep` varies it. What is to run is worked out here, from
 //! the file and from what the trials before reached, and from nothing else: not from time, threads or interruptions.
 
 mod asha;
@@ -6,12 +6,14 @@ mod board;
 mod child;
 pub mod conduct;
 mod planned;
+mod repeat;
 mod space;
 mod table;
 mod tpe;
 mod words;
 
 pub use asha::Asha;
+pub use repeat::Repeat;
 pub use space::{Point, Space};
 pub use words::{Facts, Method, Objective, SCHEDULERS, SweepSection};
 
@@ -25,12 +27,14 @@ const MOST_CHECKED: usize = 500;
 pub struct Family {
     /// One run each; empty where only the experiment's own seed runs.
     pub seeds: Vec<u64>,
+    /// One run each, for every seed; 0 where the experiment has no folds, or says itself which is its.
+    pub n_folds: usize,
     pub sweep: Option<Sweep>,
     /// The experiment's name, under which its runs lie.
     pub name: String,
     /// Of everything that the file says.
     pub fingerprint: String,
-    /// Place of `seeds`, or of `sweep`.
+    /// Place of `seeds`, of `sweep` or of `data.folds`.
     node: Node,
 }
 
@@ -44,17 +48,19 @@ pub struct Sweep {
     node: Node,
 }
 
-/// Reads `seeds` and `sweep`; none where the file asks for one run.
+/// Reads `seeds`, `sweep` and the folds; none where the file asks for one run.
 pub fn read(root: &Node, seeds: Option<&Node>, sweep: Option<&Node>, faults: &mut Faults) -> Option<Family> {
     let set = |node: &&Node| !node.is_word("none");
     let (seeds, sweep) = (seeds.filter(set), sweep.filter(set));
-    let node = seeds.or(sweep)?.clone();
+    let folds = repeat::folds(root);
+    let node = seeds.or(sweep).or(folds.map(|(node, _)| node))?.clone();
     let written: Vec<String> = [Some(root), seeds, sweep].into_iter().flatten().map(spec::to_flow).collect();
     let read_seeds = seeds.map(|node| read_seeds(root, node, faults)).unwrap_or_default();
     let sweep = sweep.and_then(|node| read_sweep(node, faults));
     let name = root.find("name").and_then(Node::text).unwrap_or_default().to_string();
     let fingerprint = record::fingerprint(written.join("\n").as_bytes());
-    Some(Family { seeds: read_seeds, sweep, name, fingerprint, node })
+    let n_folds = folds.map_or(0, |(_, count)| count);
+    Some(Family { seeds: read_seeds, n_folds, sweep, name, fingerprint, node })
 }
 
 fn read_seeds(root: &Node, node: &Node, faults: &mut Faults) -> Vec<u64> {
@@ -95,12 +101,8 @@ impl Family {
     /// The changes that make the first run.
     pub fn first(&self) -> Vec<Override> {
         let point = self.sweep.as_ref().map(|sweep| sweep.space.overrides(&sweep.space.grid(0)));
-        let seed = self.seeds.first().map(|seed| Override {
-            path: vec!["seed".to_string()],
-            value: Node::word(seed.to_string(), self.node.place),
-            place: self.node.place,
-        });
-        point.unwrap_or_default().into_iter().chain(seed).collect()
+        let first = Repeat { seed: self.seeds.first().copied(), fold: (self.n_folds > 0).then_some(1) };
+        point.unwrap_or_default().into_iter().chain(first.overrides(self.node.place)).collect()
     }
 
     /// The changes of every point whose check says something new; the first is [`Family::first`].
@@ -151,14 +153,27 @@ impl Family {
         self.sweep.as_ref().map_or(1, |sweep| sweep.section.parallel)
     }
 
-    /// How many trials there are, each with every seed.
+    /// The repetitions of every trial: each seed on each fold.
+    pub fn repeats(&self) -> Vec<Repeat> {
+        let seeds: Vec<Option<u64>> = match self.seeds.as_slice() {
+            [] => vec![None],
+            seeds => seeds.iter().copied().map(Some).collect(),
+        };
+        let folds: Vec<Option<usize>> = match self.n_folds {
+            0 => vec![None],
+            n => (1..=n).map(Some).collect(),
+        };
+        seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| Repeat { seed, fold })).collect()
+    }
+
+    /// How many trials there are, each with every seed on every fold.
     pub fn n_trials(&self) -> usize {
         self.sweep.as_ref().map_or(1, |sweep| sweep.section.trials.unwrap_or_else(|| sweep.space.n_grid()))
     }
 
     /// How many runs there are at most.
     pub fn n_runs(&self) -> usize {
-        self.n_trials() * self.seeds.len().max(1)
+        self.n_trials() * self.seeds.len().max(1) * self.n_folds.max(1)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use evaluator::words::Weights;
 use record::{Run, Status};
 
-use super::{Family, Point};
+use super::{Family, Point, Repeat};
 use crate::cli::Common;
 use crate::experiment::{self, Checked};
 use crate::failure::Failure;
@@ -16,6 +16,8 @@ use crate::pipeline::{self, Identity, Prepared};
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub seed: u64,
+    /// What it is among the runs of its trial.
+    pub repeat: Repeat,
     /// Changes to the file, as the command line takes them.
     pub overrides: Vec<String>,
     pub identity: Identity,
@@ -43,28 +45,24 @@ impl<'a> Planner<'a> {
         Planner { file, overrides, common, since, fingerprints: BTreeMap::new() }
     }
 
-    /// The runs of one trial, one a seed.
+    /// The runs of one trial, one a seed and fold.
     pub fn trial(&mut self, family: &Family, point: &Point) -> Result<Vec<Planned>, Failure> {
         let labels = family.sweep.as_ref().map(|sweep| sweep.labels(point)).unwrap_or_default();
         let changes: Vec<String> = labels.into_iter().map(|(path, value)| format!("{path}={value}")).collect();
-        let seeds: Vec<Option<u64>> = match family.seeds.as_slice() {
-            [] => vec![None],
-            seeds => seeds.iter().copied().map(Some).collect(),
-        };
         let there = pipeline::runs_of(&family.name, &self.common.runs_dir);
-        seeds.into_iter().map(|seed| self.one(&changes, seed, &there)).collect()
+        family.repeats().into_iter().map(|repeat| self.one(&changes, repeat, &there)).collect()
     }
 
-    fn one(&mut self, changes: &[String], seed: Option<u64>, there: &[Run]) -> Result<Planned, Failure> {
+    fn one(&mut self, changes: &[String], repeat: Repeat, there: &[Run]) -> Result<Planned, Failure> {
         let single = ["seeds=none".to_string(), "sweep=none".to_string()];
-        let seed = seed.map(|seed| format!("seed={seed}"));
-        let overrides: Vec<String> = self.overrides.iter().chain(&single).chain(changes).cloned().chain(seed).collect();
+        let given = self.overrides.iter().chain(&single).chain(changes).cloned();
+        let overrides: Vec<String> = given.chain(repeat.arguments()).collect();
         let checked = experiment::read(self.file, &overrides, &self.common.data_dirs())?;
         let seed = checked.experiment.seed;
         let epochs = checked.training.train.epochs.map(|epochs| epochs as usize);
         let evaluates_best = checked.evaluation.weights == Weights::Best;
         let identity = self.identity(checked)?;
-        let mut planned = Planned { seed, overrides, identity, epochs, evaluates_best, directory: None };
+        let mut planned = Planned { seed, repeat, overrides, identity, epochs, evaluates_best, directory: None };
         planned.directory = self.best_of(there, &planned.identity).map(|run| run.directory.clone());
         Ok(planned)
     }

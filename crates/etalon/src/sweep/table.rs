@@ -31,7 +31,7 @@ fn entry(board: &Board<'_>, at: usize, trial: &Trial) -> Value {
     let runs = trial.members.iter().map(|member| {
         let directory = member.planned.directory.as_ref().map(|path| path.display().to_string());
         let failure = if let At::Failed(why) = &member.at { Some(why) } else { None };
-        json!({ "seed": member.planned.seed, "run": directory, "failure": failure })
+        json!({ "seed": member.planned.seed, "fold": member.planned.repeat.fold, "run": directory, "failure": failure })
     });
     let runs: Vec<Value> = runs.collect();
     json!({ "trial": at + 1, "values": values, "state": state(trial), "score": trial.score.or(trial.rungs.last().copied()), "runs": runs })
@@ -54,17 +54,20 @@ fn labels(board: &Board<'_>, trial: &Trial) -> Vec<(String, String)> {
 /// What would run: every run with its values, and what is there of it.
 pub fn plan(board: &Board<'_>) -> String {
     let mut text = format!("{}: {}\n", board.family.name, board.described());
-    let mut rows = vec![header(board, &["seed", "state"])];
+    let has_folds = board.family.n_folds > 0;
+    let columns: &[&str] = if has_folds { &["seed", "fold", "state"] } else { &["seed", "state"] };
+    let mut rows = vec![header(board, columns)];
     for (at, trial) in board.trials.iter().enumerate() {
         for member in &trial.members {
-            let Planned { seed, directory, .. } = &member.planned;
+            let Planned { seed, repeat, directory, .. } = &member.planned;
             let there = directory.as_deref().and_then(|directory| Run::read(directory).ok());
             let state = match there.as_ref().map(Run::status) {
                 None => "to run".to_string(),
                 Some(Status::Done) => format!("there: {}", there.map(|run| run.file.id).unwrap_or_default()),
                 Some(_) => "to go on with".to_string(),
             };
-            rows.push(row(board, at, trial, [seed.to_string(), state]));
+            let fold = repeat.fold.map(|fold| fold.to_string());
+            rows.push(row(board, at, trial, [Some(seed.to_string()), fold, Some(state)].into_iter().flatten()));
         }
     }
     text += &aligned(&rows);
@@ -93,7 +96,7 @@ pub fn results(board: &Board<'_>) -> String {
         let values: Vec<f64> = trial.members.iter().filter_map(|member| reached(&member.planned, &metric)).collect();
         let won = if board.winner == Some(at) { "winner" } else { "" };
         let state = if trial.end == Some(End::Whole) { won.to_string() } else { state(trial) };
-        rows.push(row(board, at, trial, [mean_and_deviation(&values), state]));
+        rows.push(row(board, at, trial, [mean_and_deviation(&values), state].into_iter()));
     }
     let mut text = aligned(&rows);
     if let Some(trial) = board.winner.map(|winner| &board.trials[winner]) {
@@ -155,7 +158,7 @@ fn header(board: &Board<'_>, behind: &[&str]) -> Vec<String> {
     lead.chain(paths.iter().map(short)).chain(behind.iter().map(|name| name.to_string())).collect()
 }
 
-fn row<const N: usize>(board: &Board<'_>, at: usize, trial: &Trial, behind: [String; N]) -> Vec<String> {
+fn row(board: &Board<'_>, at: usize, trial: &Trial, behind: impl Iterator<Item = String>) -> Vec<String> {
     let lead = board.family.sweep.iter().map(|_| (at + 1).to_string());
     let short = |(_, text): (String, String)| match text.chars().count() {
         n if n <= LONGEST => text,
