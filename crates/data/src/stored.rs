@@ -7,6 +7,7 @@ use image::{ImageError, ImageReader};
 
 use crate::Error;
 use crate::error::{Problem, reason};
+use crate::formats::read_bounded;
 
 /// Largest side of an image that is decoded, in pixels.
 const MAX_SIDE: u32 = 1 << 14;
@@ -132,7 +133,7 @@ impl Pixels {
     }
 
     pub(crate) fn try_read(path: &Path, channels: usize) -> Result<Pixels, Problem> {
-        let bytes = std::fs::read(path).map_err(|e| Problem::refused(path, &e))?;
+        let bytes = read_bounded(path)?;
         Pixels::decode(&bytes, channels).map_err(|why| Problem::new(path, why))
     }
 

@@ -133,6 +133,54 @@ fn an_image_too_large_to_be_decoded() {
 }
 
 #[test]
+fn idx_files_of_two_splits_each_with_its_fault() {
+    const TWO: &str = "{name: tiny, image: [2, 3, 1], classes: [a, b], layouts: [{format: idx, folder: tiny, splits: {
+        train: {images: images, labels: labels}, test: {images: images2, labels: labels2}}}]}";
+    let lay_out = |data: &Path| {
+        mnist(data);
+        write(&data.join("tiny/images2"), &idx(&[2, 2, 3], &[9; 12]));
+        write(&data.join("tiny/labels2"), &idx(&[2], &[0, 1]));
+    };
+    check("idx_two_splits", TWO, lay_out, |data| {
+        write(&data.join("tiny/images.gz"), b"no gzip");
+        write(&data.join("tiny/labels.gz"), &gzip(&idx(&[2], &[7, 9])));
+        write(&data.join("tiny/images2"), &idx(&[1, 2, 3], &[9; 6]));
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn links_that_lead_nowhere_and_what_is_no_file() {
+    check("image_links", FOLDER, pets, |data| {
+        let train = data.join("pets/train");
+        std::os::unix::fs::symlink("no/such\x1b[2J.png", train.join("cat/3\n.png")).unwrap();
+        std::os::unix::fs::symlink("../cat", train.join("cat/loop")).unwrap();
+        // Reading a pipe that nobody writes to would wait for ever.
+        let pipe = train.join("dog/pipe.png");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        fs::remove_dir_all(data.join("pets/test/dog")).unwrap();
+        std::os::unix::fs::symlink("/no/such/folder", data.join("pets/test/dog")).unwrap();
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn links_are_followed_and_names_may_be_strange() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = tempfile::tempdir().unwrap();
+    pets(place.path());
+    let train = place.path().join("pets/train");
+    fs::rename(train.join("cat"), place.path().join("cats")).unwrap();
+    std::os::unix::fs::symlink(place.path().join("cats"), train.join("cat")).unwrap();
+    std::os::unix::fs::symlink("../../../cats/1.png", train.join("dog/linked.png")).unwrap();
+    let no_unicode = std::ffi::OsStr::from_bytes(b"caf\xe9 \x07.png");
+    fs::copy(train.join("dog/1.png"), train.join("dog").join(no_unicode)).unwrap();
+    write(&train.join("dog/.hidden"), b"no image");
+    let stored = read(&card(FOLDER), place.path()).unwrap();
+    assert_eq!(stored.splits["train"].labels, [0, 0, 1, 1, 1]);
+}
+
+#[test]
 fn folders_that_are_missing_empty_or_strange() {
     check("folders", FOLDER, pets, |data| {
         fs::remove_dir_all(data.join("pets/train/dog")).unwrap();

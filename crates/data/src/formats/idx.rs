@@ -14,7 +14,7 @@ use crate::card_words::{Hex, Named, RelativePath};
 use crate::checksum::{self, Sums};
 use crate::error::{Problem, grouped, reason};
 use crate::formats::{
-    Contents, Format, MAX_FILE_BYTES, Reading, WrongLabels, gather, samples_unknown, takes_fixed_shapes,
+    Contents, Format, MAX_FILE_BYTES, Reading, WrongLabels, read_bounded, samples_unknown, takes_fixed_shapes,
 };
 use crate::places::Progress;
 use crate::stored::{Images, Published, Split};
@@ -82,35 +82,50 @@ fn read(reading: &mut Reading) -> Result<Contents, Vec<Problem>> {
     }
     let folder = reading.folder;
     let read: Vec<_> = files.into_par_iter().map(|(name, sizes)| read_file(folder, name, sizes, &sums)).collect();
-    let mut read = gather(read)?;
-    let published = Published::all(read.iter().map(|file| file.published));
-    let mut splits = BTreeMap::new();
-    let pairs = words.splits.0.iter().zip(read.chunks_exact_mut(2));
-    let done = pairs.map(|((name, _), pair)| {
-        let [images, labels] = pair else { unreachable!("two files a split") };
-        splits.insert(name.clone(), split(images, labels, shape, reading.classes.len())?);
-        Ok(())
-    });
-    gather(done.collect::<Vec<_>>())?;
+    let published = Published::all(read.iter().flatten().map(|file| file.published));
+    let (mut splits, mut problems) = (BTreeMap::new(), Vec::new());
+    let mut read = read.into_iter();
+    for (name, _) in &words.splits.0 {
+        let (images, labels) = (read.next().expect("two files a split"), read.next().expect("two files a split"));
+        match split(images, labels, shape, reading.classes.len()) {
+            Ok(split) => drop(splits.insert(name.clone(), split)),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let fingerprint = checksum::of_memory(&splits);
     Ok(Contents { splits, published, fingerprint })
 }
 
-fn split(images: &mut IdxFile, labels: &IdxFile, shape: [usize; 3], n_classes: usize) -> Result<Split, Problem> {
+/// A split out of its two files; what is wrong with one of them hides nothing of the other.
+fn split(images: ReadFile, labels: ReadFile, shape: [usize; 3], n_classes: usize) -> Result<Split, Vec<Problem>> {
+    let labels = labels.and_then(|labels| in_range(labels, n_classes));
+    let (images, labels) = match (images, labels) {
+        (Ok(images), Ok(labels)) => (images, labels),
+        (images, labels) => return Err(images.err().into_iter().chain(labels.err()).collect()),
+    };
     if labels.n != images.n {
         let other = images.path.file_name().unwrap_or_default().to_string_lossy();
         let why = format!("there are {} labels, but {other} has {} images", grouped(labels.n), grouped(images.n));
-        return Err(Problem::new(&labels.path, why));
-    }
-    let mut wrong = WrongLabels::default();
-    labels.values.iter().enumerate().for_each(|(index, label)| wrong.look(index, u32::from(*label), n_classes));
-    if let Some(why) = wrong.describe(n_classes) {
-        return Err(Problem::new(&labels.path, why));
+        return Err(vec![Problem::new(&labels.path, why)]);
     }
     let labels = labels.values.iter().map(|label| u32::from(*label)).collect();
-    let bytes = std::mem::take(&mut images.values);
-    Ok(Split { images: Images::Memory { shape, bytes }, labels, files: None })
+    Ok(Split { images: Images::Memory { shape, bytes: images.values }, labels, files: None })
 }
+
+/// The labels, if all are classes of the card.
+fn in_range(labels: IdxFile, n_classes: usize) -> ReadFile {
+    let mut wrong = WrongLabels::default();
+    labels.values.iter().enumerate().for_each(|(index, label)| wrong.look(index, u32::from(*label), n_classes));
+    match wrong.describe(n_classes) {
+        Some(why) => Err(Problem::new(&labels.path, why)),
+        None => Ok(labels),
+    }
+}
+
+type ReadFile = Result<IdxFile, Problem>;
 
 /// A file of images or of labels.
 struct IdxFile {
@@ -122,7 +137,7 @@ struct IdxFile {
 }
 
 /// Reads `name` or `name.gz`, whose values have these sizes each: none for a label.
-fn read_file(folder: &Path, name: &RelativePath, sizes: &[usize], sums: &Sums) -> Result<IdxFile, Problem> {
+fn read_file(folder: &Path, name: &RelativePath, sizes: &[usize], sums: &Sums) -> ReadFile {
     let plain = folder.join(name.as_path());
     let packed_name = format!("{}.gz", name.0);
     let packed = folder.join(&packed_name);
@@ -143,14 +158,6 @@ fn read_file(folder: &Path, name: &RelativePath, sizes: &[usize], sums: &Sums) -
     let (n, header) = header(&bytes, sizes).map_err(|why| Problem::new(&path, why))?;
     bytes.drain(..header);
     Ok(IdxFile { path, n, values: bytes, published })
-}
-
-fn read_bounded(path: &Path) -> Result<Vec<u8>, Problem> {
-    let length = std::fs::metadata(path).map_err(|e| Problem::refused(path, &e))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(Problem::new(path, format!("{} bytes are more than is read", grouped(length))));
-    }
-    std::fs::read(path).map_err(|e| Problem::refused(path, &e))
 }
 
 fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {

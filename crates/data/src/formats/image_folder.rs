@@ -1,4 +1,5 @@
-//! A folder a class, an image a file.
+//! A folder a class, an image a file. Links are followed, to files and to folders: an archive brings none, so they are the
+//! user's own; one that leads nowhere is told. Names that begin with a dot do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,12 +10,13 @@ use spec::{Kind, Word};
 use crate::card_words::{ImageShape, Named, RelativePath};
 use crate::checksum;
 use crate::error::Problem;
-use crate::formats::{Contents, Format, Reading, gather, samples_unknown};
+use crate::formats::{Contents, Format, Reading, gather, read_bounded, samples_unknown};
+use crate::groups::TABLE;
 use crate::places::Progress;
 use crate::stored::{Images, Pixels, Published, Split};
 
 spec::section! {
-    /// A folder for each class, with its images as PNG, JPEG, BMP or WebP.
+    /// A folder for each class, with its images as PNG, JPEG, BMP or WebP; names that begin with a dot do not count.
     pub struct ImageFolderLayout {
         /// The folder of the splits.
         pub folder: RelativePath = required;
@@ -45,7 +47,7 @@ const MAX_IN_MEMORY: usize = 1 << 30;
 
 /// The names of the folders in a folder, sorted; hidden ones do not count.
 pub(crate) fn subfolders(folder: &Path) -> std::io::Result<Vec<String>> {
-    Ok(entries(folder)?.into_iter().filter(|(_, is_folder)| *is_folder).map(|(name, _)| name).collect())
+    Ok(entries(folder)?.into_iter().filter(|entry| entry.path.is_dir()).map(|entry| entry.name).collect())
 }
 
 /// The class folders of all splits, in the order of their names; `None` where there are none.
@@ -54,17 +56,24 @@ pub(crate) fn class_names<'a>(root: &Path, splits: impl Iterator<Item = &'a str>
     (!names.is_empty()).then(|| names.into_iter().collect())
 }
 
-/// Names in a folder, sorted, and whether each is a folder; hidden ones, which begin with a dot, do not count.
-fn entries(folder: &Path) -> std::io::Result<Vec<(String, bool)>> {
+/// What stands in a folder.
+struct Entry {
+    /// Letters that are no Unicode replaced.
+    name: String,
+    path: PathBuf,
+}
+
+/// What stands in a folder, sorted by name; hidden ones, which begin with a dot, do not count.
+fn entries(folder: &Path) -> std::io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !name.starts_with('.') {
-            found.push((name, entry.path().is_dir()));
+            found.push(Entry { name, path: entry.path() });
         }
     }
-    found.sort();
+    found.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     Ok(found)
 }
 
@@ -111,7 +120,7 @@ fn read_split(name: &str, folder: &Path, classes: &[String], shape: ImageShape) 
     let done: Vec<Result<(Pixels, blake3::Hash), Problem>> = samples
         .par_iter()
         .map(|sample| {
-            let bytes = std::fs::read(&sample.path).map_err(|e| Problem::refused(&sample.path, &e))?;
+            let bytes = read_bounded(&sample.path)?;
             let decoded = Pixels::decode(&bytes, shape.channels).and_then(|pixels| fits(pixels, shape));
             let mut pixels = decoded.map_err(|why| Problem::new(&sample.path, why))?;
             if size.is_none() {
@@ -152,32 +161,33 @@ fn list(split: &str, folder: &Path, classes: &[String]) -> (Vec<Sample>, Vec<Pro
         return (Vec::new(), vec![Problem::new(folder, why)]);
     }
     let (mut samples, mut problems) = (Vec::new(), Vec::new());
-    for (name, is_folder) in &found {
-        if !is_folder {
-            problems.push(Problem::new(folder.join(name), "a file stands among the folders of the classes"));
+    for Entry { name, path } in found.iter().filter(|entry| entry.name != TABLE) {
+        if !path.is_dir() {
+            problems.push(Problem::new(path, "a folder of a class was expected here"));
         } else if !classes.contains(name) {
-            problems.push(Problem::new(folder.join(name), "no class of the card has the name of this folder"));
+            problems.push(Problem::new(path, "no class of the card has the name of this folder"));
         }
     }
     for (label, class) in classes.iter().enumerate() {
-        let class_folder = folder.join(class);
-        if !found.iter().any(|(name, is_folder)| name == class && *is_folder) {
-            problems.push(Problem::new(class_folder, "the folder of this class is missing"));
+        let Some(of_class) = found.iter().find(|entry| entry.name == *class) else {
+            problems.push(Problem::new(folder.join(class), "the folder of this class is missing"));
+            continue;
+        };
+        if !of_class.path.is_dir() {
             continue;
         }
-        let files = match entries(&class_folder) {
+        let files = match entries(&of_class.path) {
             Ok(files) => files,
             Err(error) => {
-                problems.push(Problem::refused(&class_folder, &error));
+                problems.push(Problem::refused(&of_class.path, &error));
                 continue;
             }
         };
         if files.is_empty() {
-            problems.push(Problem::new(&class_folder, "the folder of this class is empty"));
+            problems.push(Problem::new(&of_class.path, "the folder of this class is empty"));
         }
-        for (name, is_folder) in files {
-            let path = class_folder.join(&name);
-            if is_folder {
+        for Entry { name, path } in files {
+            if path.is_dir() {
                 problems.push(Problem::new(path, "a folder stands among the images of a class"));
             } else {
                 let name = format!("{split}/{class}/{name}");

@@ -12,7 +12,7 @@ use std::path::Path;
 use spec::{Kind, Node};
 
 use crate::card::Card;
-use crate::error::Problem;
+use crate::error::{Problem, grouped};
 use crate::places::Progress;
 use crate::stored::{Published, Split};
 
@@ -101,6 +101,18 @@ impl WrongLabels {
             n_classes - 1
         ))
     }
+}
+
+/// The bytes of a file, unless it is none (a pipe would never end) or larger than any that is read.
+pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, Problem> {
+    let found = std::fs::metadata(path).map_err(|e| Problem::refused(path, &e))?;
+    if !found.is_file() {
+        return Err(Problem::new(path, "a file was expected here"));
+    }
+    if found.len() > MAX_FILE_BYTES {
+        return Err(Problem::new(path, format!("{} bytes are more than is read", grouped(found.len()))));
+    }
+    std::fs::read(path).map_err(|e| Problem::refused(path, &e))
 }
 
 /// All results, or everything that went wrong.
