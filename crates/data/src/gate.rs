@@ -72,7 +72,7 @@ impl Findings {
         let mut lines: Vec<String> = self.copies.iter().map(Copies::describe).collect();
         if !self.dropped.is_empty() {
             let n = grouped(self.dropped.len() as u64);
-            lines.push(format!("{n} of train were dropped, because they stand in validation or test"));
+            lines.push(format!("dropped from train, because they stand in validation or test: {n}"));
         }
         for (part, absent) in &self.absent_classes {
             let names: Vec<&str> = absent.iter().map(|&class| classes[class as usize].as_str()).collect();
