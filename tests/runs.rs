@@ -180,6 +180,19 @@ fn what_cannot_be_done_is_one_clear_line() {
 }
 
 #[test]
+fn data_that_cannot_be_used_is_told_line_by_line_before_anything_is_written() {
+    let place = Place::new();
+    place.idx("mnist", 8, 10);
+    let data = "data={dataset: mnist, train: {split: train}, test: {split: test}, normalize: unit}";
+    let said = place.call(&["run", &small(&place), data]).expect(2);
+    let lines: Vec<&str> = said.err.lines().skip_while(|line| !line.starts_with("error: ")).collect();
+    assert_eq!(lines.len(), 3, "{}", said.err);
+    assert_eq!(lines[0], "error: mnist cannot be used: 2 things stand in the way");
+    assert!(lines[1].starts_with("  train: the class `8` has no sample to learn from"), "{}", said.err);
+    assert!(!place.runs().exists());
+}
+
+#[test]
 fn the_other_commands_work_on_a_finished_run() {
     let place = Place::new();
     let run = place.call(&["run", &small(&place), "--format", "json"]).expect(0);

@@ -13,7 +13,8 @@ pub enum Failure {
     Experiment { faults: Faults, sources: Sources },
     /// The experiment is wrong, and standard output has said so for programs: exit code 1.
     Told,
-    /// The work failed: one line that says what failed, on what, why and what to do. Exit code 2.
+    /// The work failed: one line that says what failed, on what, why and what to do; of a dataset with many faults a line
+    /// more for each. Exit code 2.
     Work(String),
     /// The exported model does not decide as the network did: exit code 3.
     Proof(String),
@@ -64,7 +65,8 @@ pub fn report(outcome: Outcome, common: &Common) -> u8 {
             writeln!(stderr, "{text}\n\n{count}; nothing was started")
         }
         Failure::Told => Ok(()),
-        Failure::Work(line) | Failure::Proof(line) => writeln!(stderr, "error: {}", one_line(line)),
+        Failure::Work(text) => writeln!(stderr, "error: {}", text.trim_end()),
+        Failure::Proof(line) => writeln!(stderr, "error: {}", one_line(line)),
         Failure::Interrupted(line) if common.quiet => writeln!(stderr, "{}", one_line(line)),
         Failure::Interrupted(line) => writeln!(stderr, "\n{}", one_line(line)),
     };

@@ -60,7 +60,7 @@ fn attempt(errand: &Errand, common: &Common, stop: &AtomicBool) -> std::io::Resu
         },
         Some(130) => Said::Stopped,
         _ if stop.load(Ordering::SeqCst) => Said::Stopped,
-        Some(_) => Said::Failed(last_line(&err)),
+        Some(_) => Said::Failed(last_words(&err)),
         None => Said::Failed("its process was killed".to_string()),
     })
 }
@@ -115,7 +115,25 @@ fn directory(out: &str) -> Option<PathBuf> {
     Some(Path::new(line["run"].as_str()?).to_path_buf())
 }
 
-fn last_line(err: &str) -> String {
-    let line = err.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("its process said nothing");
-    line.strip_prefix("error: ").unwrap_or(line).to_string()
+/// The last error with all that it lists, or else the last line.
+fn last_words(err: &str) -> String {
+    let lines: Vec<&str> = err.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let from = lines.iter().rposition(|line| line.starts_with("error: ")).unwrap_or(lines.len().saturating_sub(1));
+    match lines[from..].join("; ") {
+        empty if empty.is_empty() => "its process said nothing".to_string(),
+        text => text.strip_prefix("error: ").map_or(text.clone(), str::to_string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_words;
+
+    #[test]
+    fn an_error_keeps_what_it_lists() {
+        let said = "reading\nerror: first\n\nerror: pets cannot be used: 2 things\n  train: one\n  train: two\n";
+        assert_eq!(last_words(said), "pets cannot be used: 2 things; train: one; train: two");
+        assert_eq!(last_words("a\nb\n"), "b");
+        assert_eq!(last_words("\n"), "its process said nothing");
+    }
 }
