@@ -4,7 +4,14 @@
 //! appears, and only within a group the better comes first.
 
 mod differences;
+mod groups;
+mod paired;
+mod pivot;
 mod show;
+
+pub use groups::{Group, Repetitions, groups, mean_and_deviation};
+pub use paired::{Difference as PairedDifference, Paired, holm, mcnemar, paired};
+pub use pivot::{Pivot, pivot};
 
 use polars::prelude::*;
 use record::Run;
@@ -60,17 +67,24 @@ pub fn readable(runs: Vec<Run>) -> (Vec<Run>, Vec<String>) {
     (kept, warnings)
 }
 
-/// The runs as text; `sort` names a column. See [`readable`] for runs that may be damaged.
-pub fn compare(runs: &[Run], sort: Option<&str>, format: Format) -> Result<String, CompareError> {
-    let experiments: Result<Vec<_>, _> = runs.iter().map(differences::experiment).collect();
-    let mut differing = differences::differences(&experiments.map_err(CompareError::Experiment)?);
+/// The runs as text; `sort` names a column. Runs that repeat one experiment stand in one row, as mean ± standard deviation
+/// (n), where they stand together. See [`readable`] for runs that may be damaged.
+pub fn compare(
+    runs: &[Run],
+    sort: Option<&str>,
+    format: Format,
+    repetitions: Repetitions,
+) -> Result<String, CompareError> {
+    let groups = groups(runs, repetitions).map_err(CompareError::Experiment)?;
+    let experiments: Vec<_> = groups.iter().map(|group| group.experiment.clone()).collect();
+    let mut differing = differences::differences(&experiments);
     let shown = match format {
         Format::Table | Format::Markdown => differing.len().min(MOST),
         Format::Csv | Format::Json => differing.len(),
     };
     let left_out = differing.split_off(shown).len();
     let metrics = metric_names(runs);
-    let mut frame = sorted(frame(runs, differing, &metrics)?, sort)?.collect()?;
+    let mut frame = sorted(frame(&groups, differing, &metrics)?, sort)?.collect()?;
     let mut text = match format {
         Format::Csv => show::csv(&mut frame.drop(GROUP)?),
         Format::Json => show::json(&mut frame.drop(GROUP)?),
@@ -83,34 +97,45 @@ pub fn compare(runs: &[Run], sort: Option<&str>, format: Format) -> Result<Strin
     Ok(text)
 }
 
-/// One row a run.
-fn frame(runs: &[Run], differing: Vec<Difference>, metrics: &[&str]) -> Result<DataFrame, CompareError> {
+/// One row a group.
+fn frame(rows: &[Group<'_>], differing: Vec<Difference>, metrics: &[&str]) -> Result<DataFrame, CompareError> {
+    let runs: Vec<&Run> = rows.iter().map(|group| group.runs[0]).collect();
     let mut fingerprints: Vec<&str> = Vec::new();
-    let mut groups: Vec<u32> = Vec::new();
-    for run in runs {
+    let mut data: Vec<u32> = Vec::new();
+    for run in &runs {
         let fingerprint = run.file.dataset.fingerprint.as_str();
         let known = fingerprints.iter().position(|known| *known == fingerprint);
-        groups.push(known.unwrap_or(fingerprints.len()) as u32);
+        data.push(known.unwrap_or(fingerprints.len()) as u32);
         if known.is_none() {
             fingerprints.push(fingerprint);
         }
     }
-    let names: Vec<String> = runs.iter().map(|run| format!("{}/{}", run.file.name, run.file.id)).collect();
-    let mut columns = vec![Column::new(GROUP.into(), groups), Column::new("run".into(), names)];
+    let names: Vec<String> = rows.iter().map(Group::name).collect();
+    let mut columns = vec![Column::new(GROUP.into(), data), Column::new("run".into(), names)];
     columns.extend(differing.into_iter().map(difference));
     let datasets: Vec<String> = runs.iter().map(|run| run.file.dataset.to_string()).collect();
     columns.push(Column::new("dataset".into(), datasets));
     columns.push(Column::new("parameters".into(), runs.iter().map(|r| r.file.parameters as u64).collect::<Vec<_>>()));
     columns.push(Column::new("epochs".into(), runs.iter().map(|r| r.file.epochs as u64).collect::<Vec<_>>()));
-    columns.extend(metrics.iter().flat_map(|name| metric(runs, name)));
+    columns.extend(metrics.iter().flat_map(|name| metric(rows, name)));
     let rounded = |x: f64| (x * 10.0).round() / 10.0;
-    columns.push(Column::new("seconds".into(), runs.iter().map(|r| rounded(r.file.seconds)).collect::<Vec<_>>()));
+    let mean = |group: &Group<'_>| group.runs.iter().map(|run| run.file.seconds).sum::<f64>() / group.runs.len() as f64;
+    columns.push(Column::new("seconds".into(), rows.iter().map(|group| rounded(mean(group))).collect::<Vec<_>>()));
     let rates: Vec<Option<f64>> = runs.iter().map(|run| run.file.images_per_second.map(f64::round)).collect();
     columns.push(Column::new("images/s".into(), rates));
-    let verdicts: Vec<&str> = runs.iter().map(|run| run.file.proof.verdict.name()).collect();
-    columns.push(Column::new("onnx".into(), verdicts));
-    columns.push(Column::new("status".into(), runs.iter().map(|run| run.status().name()).collect::<Vec<_>>()));
+    columns.push(Column::new("onnx".into(), words(rows, |run| run.file.proof.verdict.name())));
+    columns.push(Column::new("status".into(), words(rows, |run| run.status().name())));
     Ok(DataFrame::new_infer_height(columns)?)
+}
+
+/// A word of every group, all of its different words where its runs do not agree.
+fn words(rows: &[Group<'_>], of: fn(&Run) -> &'static str) -> Vec<String> {
+    let word = |group: &Group<'_>| {
+        let mut words: Vec<&str> = group.runs.iter().map(|run| of(run)).collect();
+        words.dedup();
+        words.join(", ")
+    };
+    rows.iter().map(word).collect()
 }
 
 /// Whole numbers or numbers where every run that has the path says one, so that they sort as such.
@@ -139,13 +164,25 @@ fn metric_names(runs: &[Run]) -> Vec<&str> {
     names
 }
 
-/// Value and interval; what is not defined is empty, so that it comes last in any order.
-fn metric(runs: &[Run], name: &str) -> [Column; 3] {
-    let of = |pick: fn(&record::Metric) -> f64| -> Vec<Option<f64>> {
-        runs.iter().map(|run| run.file.metrics.get(name).map(pick).filter(|x| !x.is_nan())).collect()
+/// Value, and of one run the interval, of several the standard deviation and their number; what is not defined is empty,
+/// so that it comes last in any order.
+fn metric(rows: &[Group<'_>], name: &str) -> Vec<Column> {
+    let alone = |group: &Group<'_>, pick: fn(&record::Metric) -> f64| match group.runs.as_slice() {
+        [run] => run.file.metrics.get(name).map(pick).filter(|x| !x.is_nan()),
+        _ => None,
     };
-    [("", of(|m| m.value)), (LOW, of(|m| m.low)), (HIGH, of(|m| m.high))]
-        .map(|(ending, values)| Column::new(format!("{name}{ending}").into(), values))
+    let spread = |group: &Group<'_>| mean_and_deviation(&group.values(name));
+    let column = |ending: &str, of: &dyn Fn(&Group<'_>) -> Option<f64>| {
+        Column::new(format!("{name}{ending}").into(), rows.iter().map(of).collect::<Vec<Option<f64>>>())
+    };
+    let counts: Vec<u32> = rows.iter().map(|group| group.values(name).len() as u32).collect();
+    vec![
+        column("", &|group| Some(spread(group).0).filter(|x| !x.is_nan())),
+        column(LOW, &|group| alone(group, |m| m.low)),
+        column(HIGH, &|group| alone(group, |m| m.high)),
+        column(DEVIATION, &|group| spread(group).1),
+        Column::new(format!("{name}{COUNT}").into(), counts),
+    ]
 }
 
 /// What ends the name of the column with the lower end of a metric's interval.
@@ -154,21 +191,29 @@ const LOW: &str = "/low";
 /// The same of the upper end.
 const HIGH: &str = "/high";
 
-/// The frame with each metric as one cell: `0.6640 [0.6547, 0.6732]`.
+/// The same of the standard deviation over repetitions, and of their number.
+const DEVIATION: &str = "/deviation";
+const COUNT: &str = "/n";
+
+/// The frame with each metric as one cell: `0.6640 [0.6547, 0.6732]`, or `0.6640 ± 0.0041 (3)` of several runs.
 fn with_intervals<'a>(frame: &'a mut DataFrame, metrics: &[&str]) -> Result<&'a DataFrame, CompareError> {
     for name in metrics {
-        let [low, high] = [LOW, HIGH].map(|ending| format!("{name}{ending}"));
+        let [low, high, deviation, count] = [LOW, HIGH, DEVIATION, COUNT].map(|ending| format!("{name}{ending}"));
         let (values, lows, highs) =
             (frame.column(name)?.f64()?, frame.column(&low)?.f64()?, frame.column(&high)?.f64()?);
+        let (deviations, counts) = (frame.column(&deviation)?.f64()?, frame.column(&count)?.u32()?);
         let cell = |row: usize| {
             let value = values.get(row)?;
             let interval = lows.get(row).zip(highs.get(row)).map(|(low, high)| format!(" [{low:.4}, {high:.4}]"));
-            Some(format!("{value:.4}{}", interval.unwrap_or_default()))
+            let spread =
+                deviations.get(row).zip(counts.get(row)).map(|(deviation, n)| format!(" ± {deviation:.4} ({n})"));
+            Some(format!("{value:.4}{}", interval.or(spread).unwrap_or_default()))
         };
         let cells = Column::new((*name).into(), (0..frame.height()).map(cell).collect::<Vec<_>>());
         frame.replace(name, cells)?;
-        frame.drop_in_place(&low)?;
-        frame.drop_in_place(&high)?;
+        for column in [low, high, deviation, count] {
+            frame.drop_in_place(&column)?;
+        }
     }
     Ok(frame)
 }

@@ -105,7 +105,7 @@ fn fill_weights(weights: &mut [u32], seed: u64, resample: u64) {
 }
 
 /// The middle `confidence` of the values, between two of them by linear interpolation.
-fn percentiles(mut values: Vec<f64>, confidence: f64) -> Interval {
+pub(crate) fn percentiles(mut values: Vec<f64>, confidence: f64) -> Interval {
     values.retain(|value| !value.is_nan());
     values.sort_by(f64::total_cmp);
     let quantile = |share: f64| {

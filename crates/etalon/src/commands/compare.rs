@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use evaluator::compare::{Format, compare as side_by_side, readable};
+use evaluator::compare::{Format, Pivot, Repetitions, compare as side_by_side, groups, paired, pivot, readable};
 use record::Run;
 
 use crate::cli::{Common, TableFormat};
@@ -18,6 +18,18 @@ pub struct CompareArguments {
     /// Column to sort by, `test/accuracy`; what is better comes first
     #[arg(long, value_name = "COLUMN")]
     pub sort: Option<String>,
+    /// Show runs that differ only in their seed or fold one by one, not as mean ± standard deviation (n)
+    #[arg(long)]
+    pub each: bool,
+    /// A pivot table: the setting of its rows, `vars.act`
+    #[arg(long, value_name = "PATH", requires = "value")]
+    pub rows: Option<String>,
+    /// The setting of the pivot table's columns, `optimizer.type`
+    #[arg(long, value_name = "PATH", requires = "rows")]
+    pub columns: Option<String>,
+    /// The metric in the pivot table's cells, `test/accuracy`
+    #[arg(long, value_name = "METRIC", requires = "rows")]
+    pub value: Option<String>,
     /// How to write the table
     #[arg(long, value_enum, default_value = "table")]
     pub format: TableFormat,
@@ -45,9 +57,28 @@ pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {
     };
     let (runs, damaged) = readable(runs);
     damaged.iter().for_each(|warning| terminal::notice(&format!("warning: {warning}")));
-    let text = side_by_side(&runs, arguments.sort.as_deref(), format).map_err(Failure::work)?;
+    if let (Some(rows), Some(value)) = (&arguments.rows, &arguments.value) {
+        let wanted = Pivot { rows, columns: arguments.columns.as_deref(), value };
+        terminal::print(&pivot(&runs, &wanted).map_err(Failure::work)?);
+        return Ok(());
+    }
+    let repetitions = if arguments.each { Repetitions::Apart } else { Repetitions::Together };
+    let text = side_by_side(&runs, arguments.sort.as_deref(), format, repetitions).map_err(Failure::work)?;
     terminal::print(&text);
+    if arguments.format == TableFormat::Table {
+        terminal::print(&in_pair(&runs, repetitions)?);
+    }
     Ok(())
+}
+
+/// Of exactly two experiments the comparison sample by sample.
+fn in_pair(runs: &[Run], repetitions: Repetitions) -> Result<String, Failure> {
+    let groups = groups(runs, repetitions).map_err(Failure::Work)?;
+    let [first, second] = groups.as_slice() else { return Ok(String::new()) };
+    Ok(match paired(first, second) {
+        Ok(found) => format!("\n{}", found.describe(&first.name(), &second.name())),
+        Err(why) => format!("\n{why}\n"),
+    })
 }
 
 /// The runs in a folder, those of an experiment, or the one run that is meant.
