@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use evaluator::compare::{CompareError, Format, compare, readable};
+use evaluator::compare::{CompareError, Format, Repetitions, compare, readable};
 use kernels::input::Normalization;
 use record::{DatasetRecord, Metric, ProofRecord, Run, RunDirectory, RunFile, Start, Status, Verdict};
 
@@ -59,7 +59,7 @@ fn make(runs: &Path, made: &Made) -> Run {
 }
 
 fn text(runs: &[Run], sort: Option<&str>, format: Format) -> String {
-    compare(runs, sort, format).unwrap()
+    compare(runs, sort, format, Repetitions::Apart).unwrap()
 }
 
 /// Three learning rates that sort otherwise as text, a log loss of two digits, one run on other data.
@@ -125,7 +125,7 @@ fn the_better_comes_first_within_equal_data() {
 fn an_unknown_column_is_answered_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let runs = [make(folder.path(), &MADE)];
-    let Err(CompareError::Column(message)) = compare(&runs, Some("second"), Format::Csv) else {
+    let Err(CompareError::Column(message)) = compare(&runs, Some("second"), Format::Csv, Repetitions::Apart) else {
         panic!("no such column")
     };
     assert_eq!(message, "there is no column `second` to sort by; did you mean `seconds`?");
@@ -138,7 +138,9 @@ fn damaged_experiments_are_named_and_passed_over() {
     std::fs::remove_file(runs[0].path("resolved.yaml")).unwrap();
     std::fs::write(runs[1].path("resolved.yaml"), "a: [").unwrap();
     let named = |run: &Run, line: &str| line.contains(&run.path("resolved.yaml").display().to_string());
-    let Err(CompareError::Experiment(why)) = compare(&runs, None, Format::Csv) else { panic!("it cannot be read") };
+    let Err(CompareError::Experiment(why)) = compare(&runs, None, Format::Csv, Repetitions::Apart) else {
+        panic!("it cannot be read")
+    };
     assert!(named(&runs[0], &why), "{why}");
     let (kept, warnings) = readable(runs.clone());
     assert_eq!(warnings.len(), 2);

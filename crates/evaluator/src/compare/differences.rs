@@ -40,7 +40,14 @@ pub(super) fn differences(experiments: &[Experiment]) -> Vec<Difference> {
     paths.dedup();
     let differs = |path: &&String| experiments.iter().any(|e| e.get(*path) != experiments[0].get(*path));
     let of_all = |path: &String| (path.clone(), experiments.iter().map(|e| e.get(path).cloned()).collect());
-    paths.into_iter().filter(|path| !NAMES.contains(&path.as_str())).filter(differs).map(of_all).collect()
+    let named = paths.into_iter().filter(|path| !NAMES.contains(&path.as_str()));
+    let all: Vec<Difference> = named.filter(differs).map(of_all).collect();
+    let is_variable = |path: &str| path.starts_with("vars.");
+    // What a variable put somewhere is said by the variable.
+    let said = |(path, values): &Difference| {
+        !is_variable(path) && all.iter().any(|(other, same)| is_variable(other) && same == values)
+    };
+    all.iter().filter(|difference| !said(difference)).cloned().collect()
 }
 
 fn flatten(path: &str, node: &Node, values: &mut Experiment) {

@@ -7,10 +7,12 @@ use super::differences::{self, Experiment, NAMES};
 /// Paths in which repetitions may differ.
 const REPEATED: [&str; 2] = ["seed", "data.fold"];
 
-/// The repetitions of one experiment on the same data, in the order of their seeds.
+/// The repetitions of one experiment on the same data.
 #[derive(Debug)]
 pub struct Group<'a> {
     pub runs: Vec<&'a Run>,
+    /// Seed and fold of each run.
+    pub repetitions: Vec<[Option<String>; 2]>,
     /// What its runs have in common, by path.
     pub experiment: Experiment,
 }
@@ -45,9 +47,10 @@ pub fn groups(runs: &[Run], repetitions: Repetitions) -> Result<Vec<Group<'_>>, 
     for run in runs {
         let mut experiment = differences::experiment(run)?;
         if repetitions == Repetitions::Apart {
-            groups.push(Group { runs: vec![run], experiment });
+            groups.push(Group { runs: vec![run], repetitions: vec![repetition(&experiment)], experiment });
             continue;
         }
+        let own = repetition(&experiment);
         let name = experiment.get("name").cloned();
         experiment.retain(|path, _| !REPEATED.contains(&path.as_str()) && !NAMES[1..].contains(&path.as_str()));
         let data = &run.file.dataset.fingerprint;
@@ -57,14 +60,18 @@ pub fn groups(runs: &[Run], repetitions: Repetitions) -> Result<Vec<Group<'_>>, 
                 && group.experiment == experiment
         };
         match groups.iter_mut().find(same) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { runs: vec![run], experiment }),
+            Some(group) => {
+                group.runs.push(run);
+                group.repetitions.push(own);
+            }
+            None => groups.push(Group { runs: vec![run], repetitions: vec![own], experiment }),
         }
     }
-    for group in groups.iter_mut() {
-        group.runs.sort_by_key(|run| run.file.seed);
-    }
     Ok(groups)
+}
+
+fn repetition(experiment: &Experiment) -> [Option<String>; 2] {
+    REPEATED.map(|path| experiment.get(path).cloned())
 }
 
 /// Mean and, of two and more, standard deviation of a sample.

@@ -75,13 +75,16 @@ pub fn paired(first: &Group<'_>, second: &Group<'_>) -> Result<Paired, String> {
     Ok(values.judged(pairs.len()))
 }
 
-/// Runs with the same seed; one and one without regard to it.
+/// Runs with the same seed and fold; one and one without regard to them.
 fn pairs<'a>(first: &Group<'a>, second: &Group<'a>) -> Result<Vec<(&'a Run, &'a Run)>, String> {
     if let ([a], [b]) = (first.runs.as_slice(), second.runs.as_slice()) {
         return Ok(vec![(a, b)]);
     }
-    let twin = |a: &&'a Run| second.runs.iter().find(|b| b.file.seed == a.file.seed).map(|b| (*a, *b));
-    let pairs: Vec<_> = first.runs.iter().filter_map(twin).collect();
+    let twin = |(a, own): (&&'a Run, &[Option<String>; 2])| {
+        let at = second.repetitions.iter().position(|other| other == own)?;
+        Some((*a, second.runs[at]))
+    };
+    let pairs: Vec<_> = first.runs.iter().zip(&first.repetitions).filter_map(twin).collect();
     match pairs.is_empty() {
         true => Err("they cannot be compared sample by sample: they have no seed in common".to_string()),
         false => Ok(pairs),
