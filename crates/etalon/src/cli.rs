@@ -7,8 +7,8 @@ use kernels::Isa;
 
 use crate::commands::{
     BenchArguments, CheckArguments, CompareArguments, CompletionsArguments, DataArguments, EvaluateArguments,
-    ExplainArguments, ExportArguments, ListArguments, PredictArguments, ReproduceArguments, RunArguments,
-    SchemaArguments, SweepArguments, VerifyArguments,
+    ExplainArguments, ExportArguments, ListArguments, PredictArguments, ReportArguments, ReproduceArguments,
+    RunArguments, SchemaArguments, SweepArguments, VerifyArguments,
 };
 
 /// One YAML file is one experiment: checked, trained, evaluated, exported to ONNX and proven.
@@ -133,6 +133,9 @@ pub enum Command {
         after_help = "Examples:\n  etalon compare\n  etalon compare runs/cifar_cnn --sort test/accuracy --format markdown"
     )]
     Compare(CompareArguments),
+    /// Write runs as one page of HTML that opens without a network
+    #[command(after_help = "Example:\n  etalon report activations -o report.html")]
+    Report(ReportArguments),
     /// Measure how fast an experiment trains here, against the ceiling of this processor
     #[command(
         after_help = "Examples:\n  etalon bench experiments/cifar_cnn.yaml train.batch_size=128\n  etalon bench experiments/cifar_cnn.yaml --with-data --format json"

@@ -120,6 +120,8 @@ pub struct Checked {
     pub resolved: String,
     /// The same as a tree, in which every value knows where it came from.
     pub tree: Node,
+    /// The same without what gives no other bits: who else is told of the run.
+    pub identity: String,
     /// The preprocessing as YAML.
     pub preprocess: String,
     /// The section `data` as YAML: what decides which data is read.
@@ -254,6 +256,7 @@ impl One {
             written,
             resolved: spec::to_yaml(&self.resolved),
             tree: self.resolved.clone(),
+            identity: spec::to_yaml(&without_recording(self.resolved.clone())),
             preprocess: preprocess.unwrap_or_default(),
             data_section: spec::to_yaml(data),
             experiment,
@@ -265,6 +268,13 @@ impl One {
             family,
         })
     }
+}
+
+fn without_recording(mut resolved: Node) -> Node {
+    if let Some(train) = resolved.map_mut().and_then(|map| map.find_mut("train")) {
+        trainer::RECORDING.iter().for_each(|key| drop(family::take(train, key)));
+    }
+    resolved
 }
 
 /// An experiment without a name is called as its file.

@@ -18,6 +18,7 @@ mod logging;
 mod network_table;
 mod pipeline;
 mod progress;
+mod recorders;
 mod report;
 mod sweep;
 mod terminal;

@@ -13,6 +13,8 @@ pub use groups::{Group, Repetitions, groups, mean_and_deviation};
 pub use paired::{Difference as PairedDifference, Paired, holm, mcnemar, paired};
 pub use pivot::{Pivot, pivot};
 
+use std::collections::BTreeMap;
+
 use polars::prelude::*;
 use record::Run;
 
@@ -52,6 +54,14 @@ const GROUP: &str = "data";
 
 /// People are shown at most as many differences; formats for programs have all.
 const MOST: usize = 12;
+
+/// The resolved settings of a run by path, as overrides write them, and its variables.
+///
+/// # Errors
+/// In one line, if the resolved file cannot be read.
+pub fn settings(run: &Run) -> Result<BTreeMap<String, String>, String> {
+    differences::experiment(run)
+}
 
 /// The runs whose experiments can be read, and one line for each that is passed over.
 pub fn readable(runs: Vec<Run>) -> (Vec<Run>, Vec<String>) {

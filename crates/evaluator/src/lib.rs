@@ -17,6 +17,7 @@ pub mod plots;
 pub mod tables;
 
 pub mod compare;
+pub mod report;
 
 pub use check::{Evaluation, Facts, asks_for_best, check};
 pub use judged::{Judged, decision};

@@ -17,6 +17,8 @@ pub mod files {
     pub const RUN: &str = "run.json";
     /// [`crate::History`].
     pub const HISTORY: &str = "history.jsonl";
+    /// The history for TensorBoard, where the experiment asks for it.
+    pub const EVENTS: &str = "events.out.tfevents";
     /// Tracing, one JSON object a line.
     pub const LOG: &str = "log.jsonl";
     /// Where training stood last; resumes.

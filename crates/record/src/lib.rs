@@ -22,7 +22,7 @@ pub use error::Error;
 pub use find::{Listing, Run};
 pub use history::{Epoch, History};
 pub use ledger::Ledger;
-pub use moment::now;
+pub use moment::{now, seconds_since_1970};
 pub use run_file::{
     CopiesRecord, DatasetRecord, FindingsRecord, Fingerprints, Metric, ProofRecord, RunFile, Status, Summary,
     SummaryDataset, SummaryProof, Verdict,

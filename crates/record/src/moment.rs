@@ -7,6 +7,27 @@ pub fn now() -> String {
     rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))
 }
 
+/// A moment as [`now`] writes it, in seconds since 1970; 0 for what is no moment.
+pub fn seconds_since_1970(moment: &str) -> f64 {
+    let numbers: Vec<i64> = moment.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    match numbers.as_slice() {
+        // Years of more digits are none of ours, and would not fit.
+        &[year @ 0..=9999, month @ 1..=12, day @ 1..=31, hour @ 0..24, minute @ 0..60, second @ 0..=60] => {
+            (((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) as f64
+        }
+        _ => 0.0,
+    }
+}
+
+/// The number of days since 1970-01-01, the inverse of [`civil`] (the same source, `days_from_civil`).
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 /// The same moment as part of a file's name: `20260301T090507Z`.
 pub(crate) fn compact(moment: &str) -> String {
     moment.chars().filter(|c| c.is_ascii_alphanumeric()).collect()
@@ -49,7 +70,9 @@ mod tests {
         ];
         for (seconds, text) in known {
             assert_eq!(rfc3339(seconds), text);
+            assert_eq!(seconds_since_1970(text), seconds as f64);
         }
+        assert_eq!(["", "yesterday", "2026-13-01T00:00:00Z"].map(seconds_since_1970), [0.0; 3]);
         assert_eq!(compact("2026-03-01T09:05:07Z"), "20260301T090507Z");
     }
 }

@@ -93,6 +93,7 @@ pub fn check(loss: &Node, optimizer: &Node, train: &Node, facts: &Facts<'_>, fau
     check_loss(loss, facts, faults);
     check_optimizer(optimizer, faults);
     check_length(train, faults);
+    check_server(train, faults);
     let plateau = plateau_monitor(optimizer, facts, faults);
     let stopping = stopping_monitor(train, facts, faults);
     let best = best_monitor(train, facts, faults);
@@ -167,6 +168,25 @@ fn check_length(node: &Node, faults: &mut Faults) {
         ),
         (true, false) | (false, true) => {}
     }
+}
+
+/// The address of the MLflow server: a specification holds no secrets and knows no other protocol.
+fn check_server(train: &Node, faults: &mut Faults) {
+    let Some(node) = train.find("mlflow").and_then(|mlflow| mlflow.find("uri")) else { return };
+    let Some(text) = node.text() else { return };
+    let server = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let is_plain = |c: char| c.is_ascii_graphic() && !"?#\"<>\\^`{|}".contains(c);
+    let help = "write for example `http://127.0.0.1:5000`";
+    let fault = match server {
+        Some(server) if server.split('/').next().is_some_and(|host| host.contains('@')) => {
+            Fault::new(node.place, "the address of an MLflow server holds no user and no password")
+                .help("a specification is for others to read, too; take what stands before `@` out")
+        }
+        Some(server) if !server.is_empty() && !server.starts_with('/') && server.chars().all(is_plain) => return,
+        Some(_) => Fault::new(node.place, format!("`{text}` is no address of a server")).help(help),
+        None => Fault::new(node.place, "expected an address that begins with http:// or https://").help(help),
+    };
+    faults.push(fault);
 }
 
 fn plateau_monitor(optimizer: &Node, facts: &Facts<'_>, faults: &mut Faults) -> Option<Monitor> {

@@ -30,4 +30,4 @@ pub use optimizers::OPTIMIZERS;
 pub use source::{Batch, Observer, Source};
 pub use step::{n_kept, step_graph};
 pub use training::{Ended, How, Setup, Trainer};
-pub use words::{LastBatch, TrainSection};
+pub use words::{LastBatch, MlflowSection, RECORDING, TrainSection};

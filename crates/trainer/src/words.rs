@@ -39,6 +39,16 @@ spec::section! {
 }
 
 spec::section! {
+    /// An MLflow server that is told of the run.
+    pub struct MlflowSection {
+        /// The server's address: `http://127.0.0.1:5000`.
+        pub uri: String = required, synonyms &["url", "tracking_uri", "server"];
+        /// Name of the experiment there; where it is left out, the name of this one.
+        pub experiment: Option<String> = none, synonyms &["experiment_name"];
+    }
+}
+
+spec::section! {
     /// How long training goes on, in what portions, and what it keeps.
     pub struct TrainSection {
         /// Passes over the training part; or give `steps`.
@@ -53,6 +63,10 @@ spec::section! {
         pub early_stopping: Option<EarlyStopping> = none;
         /// Which epoch is kept as the best.
         pub checkpoint: Checkpoint = {};
+        /// Whether the run directory also gets the history as an event file for TensorBoard.
+        pub tensorboard: bool = false, synonyms &["tensor_board"];
+        /// An MLflow server that is told of settings, metrics and the end; while it does not answer, the run goes on.
+        pub mlflow: Option<MlflowSection> = none, synonyms &["mlflow_tracking"];
         /// Several losses and optimizers, each moving its part of the parameters.
         pub updates: Reserved = none;
         /// Parts of the network that do not learn.
@@ -65,3 +79,6 @@ spec::section! {
         pub accumulate: Reserved = none;
     }
 }
+
+/// Keys of the section that tell others of a run: with and without them it has the same bits.
+pub const RECORDING: [&str; 2] = ["tensorboard", "mlflow"];

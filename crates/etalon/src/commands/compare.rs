@@ -37,18 +37,7 @@ pub struct CompareArguments {
 
 /// Compares the runs that are named, or all in the runs folder; damaged ones are named and passed over.
 pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {
-    let words = if arguments.runs.is_empty() { vec![common.runs_dir.clone()] } else { arguments.runs.clone() };
-    let mut runs: Vec<Run> = Vec::new();
-    for word in &words {
-        for run in found(word, common)? {
-            if !runs.iter().any(|known| known.directory == run.directory) {
-                runs.push(run);
-            }
-        }
-    }
-    if runs.is_empty() {
-        return Err(Failure::Work(format!("there are no runs in {}; `etalon run` makes one", words[0].display())));
-    }
+    let runs = chosen(&arguments.runs, common)?;
     let format = match arguments.format {
         TableFormat::Table => Format::Table,
         TableFormat::Csv => Format::Csv,
@@ -69,6 +58,20 @@ pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {
         terminal::print(&in_pair(&runs, repetitions)?);
     }
     Ok(())
+}
+
+/// The runs that are named, each once, or all in the runs folder.
+pub fn chosen(named: &[PathBuf], common: &Common) -> Result<Vec<Run>, Failure> {
+    let words = if named.is_empty() { vec![common.runs_dir.clone()] } else { named.to_vec() };
+    let mut runs: Vec<Run> = Vec::new();
+    let mut known = std::collections::BTreeSet::new();
+    for word in &words {
+        runs.extend(found(word, common)?.into_iter().filter(|run| known.insert(run.directory.clone())));
+    }
+    if runs.is_empty() {
+        return Err(Failure::Work(format!("there are no runs in {}; `etalon run` makes one", words[0].display())));
+    }
+    Ok(runs)
 }
 
 /// Of exactly two experiments the comparison sample by sample.

@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod list;
 mod predict;
+mod report;
 mod reproduce;
 mod run;
 mod schema;
@@ -26,6 +27,7 @@ pub use explain::ExplainArguments;
 pub use export::ExportArguments;
 pub use list::ListArguments;
 pub use predict::PredictArguments;
+pub use report::ReportArguments;
 pub use reproduce::ReproduceArguments;
 pub use run::RunArguments;
 pub use schema::SchemaArguments;
@@ -53,6 +55,7 @@ pub fn dispatch(arguments: &Arguments) -> Outcome {
         Command::List(own) => list::list(own, common),
         Command::Schema(own) => schema::schema(own),
         Command::Completions(own) => completions::completions(own),
+        Command::Report(own) => report::report(own, common),
         Command::Data(own) => data::data(own, common),
     }
 }

@@ -15,6 +15,7 @@ use crate::experiment::{self, Checked};
 use crate::failure::{Failure, Outcome};
 use crate::network_table::network_table;
 use crate::progress::{Loudness, Progress, Shown};
+use crate::recorders::{Beginning, Recorders};
 use crate::{interrupt, logging, terminal};
 
 /// A run that came to an end: its directory, what there is to know of it, and how it ended.
@@ -70,7 +71,7 @@ pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
 
 /// What a run of this experiment on data with this fingerprint is recognized by.
 pub fn fingerprints(checked: &Checked, data: &str) -> Fingerprints {
-    let resolved = record::fingerprint(checked.resolved.as_bytes());
+    let resolved = record::fingerprint(checked.identity.as_bytes());
     Fingerprints { resolved, data: data.to_string(), code: env!("ETALON_CODE").to_string() }
 }
 
@@ -133,7 +134,9 @@ fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, stretch: 
     if !common.quiet {
         terminal::notice(&introduction(prepared, &directory));
     }
-    let reached = train(prepared, &directory, common, stretch, &mut run).and_then(|reached| match reached {
+    let mut recorders = Recorders::default();
+    let reached = train(prepared, &directory, common, stretch, &mut run, &mut recorders);
+    let reached = reached.and_then(|reached| match reached {
         Reached::End => finish(prepared, &directory, common, &mut run).map(|()| Reached::End),
         Reached::Pause => Ok(Reached::Pause),
     });
@@ -150,6 +153,7 @@ fn work(prepared: &Prepared, directory: RunDirectory, common: &Common, stretch: 
         run.failure = Some(why.clone());
     }
     let saved = directory.save_run_file(&run).map_err(Failure::work);
+    recorders.end(&run);
     tracing::info!(status = run.status.name(), seconds = run.seconds, "ended");
     if matches!(reached, Ok(Reached::Pause)) && !common.quiet {
         terminal::notice(&format!("paused; go on with: etalon run --resume {}", directory.path().display()));
@@ -184,6 +188,7 @@ fn train(
     common: &Common,
     stretch: &Stretch,
     run: &mut RunFile,
+    recorders: &mut Recorders,
 ) -> Result<Reached, Failure> {
     let Prepared { checked, dataset, settings } = prepared;
     let directions = shown_directions(prepared);
@@ -204,7 +209,10 @@ fn train(
     let mut trainer = trainer.map_err(Failure::work)?;
     let mut source =
         TrainingPart::new(dataset, &checked.training.train, checked.experiment.seed, settings.threads.count())?;
+    let done = done_before(directory, trainer.epochs_done() as usize)?;
+    *recorders = Recorders::begin(&checked.training.train, &Beginning { directory, run, done: &done });
     let mut watcher = Watcher {
+        recorders,
         progress: Progress::new(
             Loudness::of(common.quiet),
             trainer.epochs_done() as usize,
@@ -237,6 +245,16 @@ fn train(
     }
 }
 
+/// The epochs that a resumed run goes on behind.
+fn done_before(directory: &RunDirectory, epochs: usize) -> Result<Vec<Epoch>, Failure> {
+    if epochs == 0 {
+        return Ok(Vec::new());
+    }
+    let mut history = record::history::read(&directory.file(files::HISTORY)).map_err(Failure::work)?;
+    history.truncate(epochs);
+    Ok(history)
+}
+
 fn take_over(ended: &Ended, run: &mut RunFile) {
     run.epochs = ended.epochs as usize;
     run.best_epoch = ended.best_epoch.map(|epoch| epoch as usize);
@@ -252,14 +270,15 @@ fn shown_directions(prepared: &Prepared) -> Vec<(String, trainer::Direction)> {
     [loss("train"), loss("validation")].into_iter().chain(validation).collect()
 }
 
-/// Shows how training goes.
-struct Watcher {
+/// Shows how training goes, and hands its epochs on.
+struct Watcher<'a> {
+    recorders: &'a mut Recorders,
     progress: Progress,
     /// The monitored metric.
     best: String,
 }
 
-impl Observer for Watcher {
+impl Observer for Watcher<'_> {
     fn begin_epoch(&mut self, epoch: u64, done: usize, n_samples: usize) {
         self.progress.begin_epoch(epoch as usize, done, n_samples);
     }
@@ -283,6 +302,7 @@ impl Observer for Watcher {
         };
         let shown: Vec<Shown> = names.iter().map(shown).collect();
         self.progress.end_epoch(epoch.epoch - 1, &shown, epoch.seconds, epoch.images_per_second);
+        self.recorders.epoch(epoch);
         tracing::info!(epoch = epoch.epoch, loss = epoch.metrics["train/loss"], "epoch");
     }
 }
