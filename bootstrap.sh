@@ -2,7 +2,8 @@
 # Brings what Etalon needs beside Rust, says what and why, and does nothing where it is there already.
 #
 #     ./bootstrap.sh            OpenCV's headers and libclang (for the `opencv` crate), `just`, the ONNX Runtime library
-#     ./bootstrap.sh --tests    also the Python packages `onnx` and `jsonschema`, whose checkers tests run on
+#     ./bootstrap.sh --tests    also Chromium, an MLflow server and TensorBoard's reader, which tests use, and the Python
+#                               packages `onnx` and `jsonschema`, whose checkers tests run on
 #                               the exported files and on the schema
 #
 # Downloads are pinned by version and SHA-256 and land in .tools/, which git ignores. What you have already is used:
@@ -153,6 +154,23 @@ if [ "${1:-}" = --tests ] && [ "$(cat .tools/python/VERSION 2>/dev/null)" != "$o
         --target .tools/python "onnx==$onnx_version" "jsonschema==$jsonschema_version" "PyYAML==6.0.3" >.tools/pip.log 2>&1 ||
         fail "onnx $onnx_version or jsonschema $jsonschema_version could not be installed: $(grep -m1 ERROR .tools/pip.log || tail -n1 .tools/pip.log)"
     echo "$onnx_version $jsonschema_version" >.tools/python/VERSION
+fi
+
+if [ "${1:-}" = --tests ]; then
+    command -v chromium chromium-browser google-chrome >/dev/null || case $system in
+    Linux-*) apt_install "a test opens the page of etalon report in it" chromium ;;
+    *) fail "a test needs Chromium: install it and run this again" ;;
+    esac
+    services=$(cksum <tests/python/requirements.txt)
+    if [ "$(cat .tools/services/VERSION 2>/dev/null)" != "$services" ]; then
+        ensure_pip
+        say "fetching an MLflow server and TensorBoard's reader into .tools/services (tests record to them)"
+        rm -rf .tools/services
+        python3 -m pip install -q --disable-pip-version-check --no-input --root-user-action=ignore --only-binary=:all: \
+            --no-deps --target .tools/services -r tests/python/requirements.txt >.tools/pip.log 2>&1 ||
+            fail "the packages of tests/python/requirements.txt could not be installed: $(grep -m1 ERROR .tools/pip.log || tail -n1 .tools/pip.log)"
+        echo "$services" >.tools/services/VERSION
+    fi
 fi
 
 say "ready"
