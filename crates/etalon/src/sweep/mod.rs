@@ -203,3 +203,6 @@ impl Sweep {
         self.space.overrides(point).into_iter().map(label).collect()
     }
 }
+
+#[cfg(test)]
+mod evidence;

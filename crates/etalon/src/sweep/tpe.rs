@@ -1,6 +1,7 @@
 //! The tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kégl 2011, "Algorithms for Hyper-Parameter
-//! Optimization"): of what was tried, the best fifth and the rest each give a density; of some points drawn from the
-//! density of the good the one is tried next that is likeliest good against bad. Each path is looked at apart.
+//! Optimization") over all paths together (Falkner, Klein and Hutter 2018, "BOHB"): of what was tried, the best tenth and
+//! the rest each give a density; of some points drawn from the density of the good the one is tried next that is
+//! likeliest good against bad.
 
 use kernels::random::{Draws, Stream, purpose};
 
@@ -10,10 +11,22 @@ use super::space::{Dimension, Point, Space, Values};
 const AT_RANDOM: usize = 10;
 
 /// Share of the trials that count as good.
-const GOOD: f64 = 0.2;
+const GOOD: f64 = 0.1;
+
+/// Fewest trials that count as good.
+const FEWEST: usize = 3;
 
 /// Points that are drawn from the good, of which one is tried.
-const CANDIDATES: usize = 24;
+const CANDIDATES: usize = 48;
+
+/// Width of a bell over one path where there is one trial, as a share of the path's range.
+const WIDTH: f64 = 0.2;
+
+/// Narrowest bell.
+const NARROWEST: f64 = 0.02;
+
+/// How much of a list's value goes to all values alike.
+const SPREAD: f64 = 0.2;
 
 /// The next point after these points with their scores (larger is better, NaN for a trial that failed): a function of
 /// them, the seed and the number of the trial.
@@ -24,83 +37,72 @@ pub fn next(space: &Space, tried: &[(Point, f64)], seed: u64, trial: usize) -> P
     let mut order: Vec<&(Point, f64)> = tried.iter().collect();
     let key = |score: f64| if score.is_nan() { f64::NEG_INFINITY } else { score };
     order.sort_by(|a, b| key(b.1).total_cmp(&key(a.1)));
-    let (good, bad) = order.split_at(((tried.len() as f64 * GOOD).ceil() as usize).max(2));
+    let n_good = ((tried.len() as f64 * GOOD).ceil() as usize).max(FEWEST);
+    let (good, bad) = order.split_at(n_good);
+    let (good, bad) = (Density::of(space, good), Density::of(space, bad));
     let mut draws = Stream::new(seed, purpose("sweep/tpe"), 0, trial as u64).draws();
-    let coordinate = |(at, dimension): (usize, &Dimension)| {
-        let of = |trials: &[&(Point, f64)]| trials.iter().map(|(point, _)| point[at]).collect::<Vec<f64>>();
-        let (good, bad) = (Density::of(dimension, of(good)), Density::of(dimension, of(bad)));
-        let candidates: Vec<f64> = (0..CANDIDATES).map(|_| good.draw(&mut draws)).collect();
-        let gain = |x: &f64| good.at(*x).ln() - bad.at(*x).ln();
-        candidates.into_iter().max_by(|a, b| gain(a).total_cmp(&gain(b))).expect("there are candidates")
-    };
-    space.dimensions.iter().enumerate().map(coordinate).collect()
+    let candidates: Vec<Point> = (0..CANDIDATES).map(|_| good.draw(&mut draws)).collect();
+    let gain = |point: &Point| good.at(point).ln() - bad.at(point).ln();
+    candidates.into_iter().max_by(|a, b| gain(a).total_cmp(&gain(b))).expect("there are candidates")
 }
 
-/// How likely a place in [0, 1) is, learned from the places of trials.
-enum Density {
-    /// The weight of each value of a list.
-    List(Vec<f64>),
-    /// Normal distributions cut off at 0 and 1, equally weighted: mean and standard deviation.
-    Range(Vec<(f64, f64)>),
+/// How likely a point is, learned from trials: a bell around each of them, and the whole space once, all of equal weight.
+struct Density<'a> {
+    space: &'a Space,
+    centres: Vec<&'a Point>,
+    /// Standard deviation of a bell over a range.
+    width: f64,
 }
 
-impl Density {
-    fn of(dimension: &Dimension, mut places: Vec<f64>) -> Density {
+impl<'a> Density<'a> {
+    fn of(space: &'a Space, trials: &[&'a (Point, f64)]) -> Density<'a> {
+        let centres: Vec<&Point> = trials.iter().map(|(point, _)| point).collect();
+        // Scott's rule (1992): narrower the more there are, slowly where there are many paths.
+        let n = centres.len().max(1) as f64;
+        let width = WIDTH * n.powf(-1.0 / (space.dimensions.len() as f64 + 4.0));
+        Density { space, centres, width: width.max(NARROWEST) }
+    }
+
+    fn draw(&self, draws: &mut Draws) -> Point {
+        let centre = self.centres.get(draws.below(self.centres.len() as u64 + 1) as usize);
+        let coordinate = |(at, dimension): (usize, &Dimension)| match (centre, &dimension.values) {
+            (None, _) => draws.uniform(),
+            (Some(centre), Values::Range { .. }) => self.bell(centre[at], draws),
+            (Some(centre), Values::List(_)) if draws.uniform() >= SPREAD => centre[at],
+            (Some(_), Values::List(_)) => draws.uniform(),
+        };
+        self.space.dimensions.iter().enumerate().map(coordinate).collect()
+    }
+
+    /// A draw around `mean` in [0, 1). Its middle is inside, so at least a third of the draws are, and this ends soon.
+    fn bell(&self, mean: f64, draws: &mut Draws) -> f64 {
+        loop {
+            let x = mean + self.width * draws.normal();
+            if (0.0..1.0).contains(&x) {
+                return x;
+            }
+        }
+    }
+
+    fn at(&self, point: &Point) -> f64 {
+        let around = |centre: &&Point| -> f64 {
+            let of = |(at, dimension): (usize, &Dimension)| self.one(dimension, centre[at], point[at]);
+            self.space.dimensions.iter().enumerate().map(of).product()
+        };
+        // The whole space has density one: a range has, and a value of a list stands for its share of [0, 1).
+        (1.0 + self.centres.iter().map(around).sum::<f64>()) / (self.centres.len() as f64 + 1.0)
+    }
+
+    fn one(&self, dimension: &Dimension, centre: f64, x: f64) -> f64 {
         match &dimension.values {
-            Values::List(items) => {
-                // Each value counts once before anything is known.
-                let mut weights = vec![1.0; items.len()];
-                places.iter().for_each(|x| weights[index(*x, items.len())] += 1.0);
-                let total: f64 = weights.iter().sum();
-                Density::List(weights.into_iter().map(|weight| weight / total).collect())
-            }
             Values::Range { .. } => {
-                places.sort_by(f64::total_cmp);
-                let narrowest = 1.0 / (places.len() as f64 + 1.0).min(100.0);
-                let width = |i: usize| {
-                    let below = if i == 0 { 0.0 } else { places[i - 1] };
-                    let above = places.get(i + 1).copied().unwrap_or(1.0);
-                    (places[i] - below).max(above - places[i]).clamp(narrowest, 1.0)
-                };
-                let prior = (0.5, 1.0);
-                Density::Range((0..places.len()).map(|i| (places[i], width(i))).chain([prior]).collect())
+                let z = (x - centre) / self.width;
+                (-0.5 * z * z).exp() / ((2.0 * std::f64::consts::PI).sqrt() * self.width * inside(centre, self.width))
             }
-        }
-    }
-
-    fn draw(&self, draws: &mut Draws) -> f64 {
-        match self {
-            Density::List(weights) => {
-                let mut left = draws.uniform();
-                let reached = |weight: &f64| {
-                    left -= weight;
-                    left < 0.0
-                };
-                let at = weights.iter().position(reached).unwrap_or(weights.len() - 1);
-                (at as f64 + 0.5) / weights.len() as f64
-            }
-            Density::Range(bells) => {
-                let (mean, deviation) = bells[draws.below(bells.len() as u64) as usize];
-                // A bell whose middle is inside keeps at least a third of its draws, so this ends soon.
-                loop {
-                    let x = mean + deviation * draws.normal();
-                    if (0.0..1.0).contains(&x) {
-                        return x;
-                    }
-                }
-            }
-        }
-    }
-
-    fn at(&self, x: f64) -> f64 {
-        match self {
-            Density::List(weights) => weights[index(x, weights.len())],
-            Density::Range(bells) => {
-                let bell = |(mean, deviation): &(f64, f64)| {
-                    let z = (x - mean) / deviation;
-                    (-0.5 * z * z).exp() / (deviation * inside(*mean, *deviation))
-                };
-                bells.iter().map(bell).sum::<f64>() / bells.len() as f64
+            Values::List(items) => {
+                let n = items.len();
+                let own = if index(x, n) == index(centre, n) { (1.0 - SPREAD) * n as f64 } else { 0.0 };
+                own + SPREAD
             }
         }
     }
