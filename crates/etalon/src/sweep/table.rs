@@ -95,14 +95,44 @@ pub fn results(board: &Board<'_>) -> String {
         let trial = &board.trials[at];
         let values: Vec<f64> = trial.members.iter().filter_map(|member| reached(&member.planned, &metric)).collect();
         let won = if board.winner == Some(at) { "winner" } else { "" };
-        let state = if trial.end == Some(End::Whole) { won.to_string() } else { state(trial) };
+        let state = match &trial.end {
+            Some(End::Whole) => won.to_string(),
+            // The reason was told when it happened, and stands in the ledger.
+            Some(End::Failed(_)) => "failed".to_string(),
+            Some(End::Early(_)) | None => state(trial),
+        };
         rows.push(row(board, at, trial, [mean_and_deviation(&values), state].into_iter()));
     }
     let mut text = aligned(&rows);
     if let Some(trial) = board.winner.map(|winner| &board.trials[winner]) {
         text += &tested(trial);
     }
+    if let Some(table) = pivoted(board, &metric) {
+        text += &format!("\n{table}\n");
+    }
     text + &format!("etalon compare {} sets the runs side by side\n", board.family.name)
+}
+
+/// Of a comparison over one or two settings the metric as a pivot table, the seeds in one cell.
+fn pivoted(board: &Board<'_>, metric: &str) -> Option<String> {
+    let dimensions = &board.family.sweep.as_ref()?.space.dimensions;
+    if board.family.is_judged() || dimensions.len() > 2 || (dimensions.len() == 1 && board.family.seeds.len() < 2) {
+        return None;
+    }
+    let members = board.trials.iter().flat_map(|trial| &trial.members);
+    let runs: Vec<Run> = members.filter_map(|m| Run::read(m.planned.directory.as_deref()?).ok()).collect();
+    // A whole section that is varied is named by its kind.
+    let known = evaluator::compare::settings(runs.first()?).ok()?;
+    let path = |at: usize| {
+        let path = dimensions.get(at)?.path.join(".");
+        Some(if known.contains_key(&path) { path } else { format!("{path}.type") })
+    };
+    let (rows, columns) = match (path(0)?, path(1)) {
+        (first, Some(second)) => (second, Some(first)),
+        (first, None) => (first, None),
+    };
+    let wanted = evaluator::compare::Pivot { rows: &rows, columns: columns.as_deref(), value: metric };
+    evaluator::compare::pivot(&runs, &wanted).ok()
 }
 
 /// What the winner reached on the part that nothing was chosen by.

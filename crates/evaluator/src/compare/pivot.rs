@@ -69,6 +69,7 @@ fn table(groups: &[&Group<'_>], wanted: &Pivot<'_>) -> String {
             columns.push(column);
         }
     }
+    [&mut rows, &mut columns].into_iter().for_each(|names| names.sort_by(by_number));
     let cell = |row: &String, name: &String| {
         let here = groups.iter().filter(|group| of(group, wanted.rows) == *row && column(group) == *name);
         in_words(&here.flat_map(|group| group.values(wanted.value)).collect::<Vec<f64>>())
@@ -78,4 +79,14 @@ fn table(groups: &[&Group<'_>], wanted: &Pivot<'_>) -> String {
     let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(line)).collect();
     let title = wanted.columns.map(|path| format!("{} over {} and {path}\n", wanted.value, wanted.rows));
     title.unwrap_or_default() + &aligned(&lines)
+}
+
+/// Numbers by their size, anything else by its letters; so the table does not depend on which run came first.
+fn by_number(one: &String, other: &String) -> std::cmp::Ordering {
+    match (one.parse::<f64>(), other.parse::<f64>()) {
+        (Ok(one), Ok(other)) => one.total_cmp(&other),
+        (Ok(_), Err(_)) => std::cmp::Ordering::Less,
+        (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
+        (Err(_), Err(_)) => one.cmp(other),
+    }
 }
