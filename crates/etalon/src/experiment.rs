@@ -192,7 +192,9 @@ fn check_bytes(
     let root = family::assemble(&root, file, sources, faults);
     let mut root = named(overridden(root, overrides, sources, faults), file);
     let [seeds, sweep] = ["seeds", "sweep"].map(|key| family::take(&mut root, key).map(|entry| entry.node));
-    family::check_variables(&root, sweep.as_ref(), faults);
+    let family: Vec<&Node> = [&seeds, &sweep].into_iter().flatten().collect();
+    family::check_variables(&root, &family, faults);
+    let [seeds, sweep] = [seeds, sweep].map(|node| node.map(|node| family::with_variables(&root, node, faults)));
     let mut runs = sweep::read(&root, seeds.as_ref(), sweep.as_ref(), faults);
     if let Some(runs) = &mut runs {
         runs.find_whole_numbers(&mut |changes, alone| drop(one(&root, changes, cards, alone)));
@@ -306,7 +308,9 @@ fn check_parts(
     faults: &mut Faults,
 ) -> (data::Checked, Option<Network>, Option<Training>, Option<Evaluation>) {
     let section = |key: &str| resolved.find(key).cloned().unwrap_or_else(|| Node::bad(resolved.place));
+    let before = faults.len();
     let data = data::check(&section("data"), cards, faults);
+    let is_sound = faults.len() == before;
     let choice = data.choices.first();
     let inputs = model::Inputs {
         train: choice.and_then(|choice| choice.train_shape),
@@ -315,7 +319,9 @@ fn check_parts(
     };
     let network = model::check(&section("model"), &inputs, faults);
     let evaluate = section("evaluate");
-    let parts: Option<Vec<&str>> = data.part_names().map(|parts| parts.into_iter().map(|part| part.name()).collect());
+    // A part with a fault may be the one that is evaluated: one mistake is one fault.
+    let parts = data.part_names().filter(|_| is_sound);
+    let parts: Option<Vec<&str>> = parts.map(|parts| parts.into_iter().map(|part| part.name()).collect());
     let about_data = evaluator::Facts { n_classes: data.n_classes(), parts: parts.as_deref() };
     let evaluation = evaluator::check(&evaluate, &about_data, faults);
     let facts = Facts {

@@ -2,7 +2,7 @@
 
 use graph::{DType, Graph, Op, Shape};
 use kernels::input::Normalization;
-use spec::{Fault, Faults, Node};
+use spec::{Fault, Faults, Node, Value};
 
 use crate::expand::{Unfolded, Unfolder};
 use crate::layers::{Build, show};
@@ -36,6 +36,7 @@ pub fn check(model: &Node, inputs: &Inputs, faults: &mut Faults) -> Option<Netwo
     let Unfolder { layers, parameters, faults, .. } = unfolder;
     if faults.len() == before && model.is_sound() {
         check_unread(&layers, last, faults);
+        check_blocks(model, faults);
     }
     let last_layer = last.checked_sub(1).map(|index| &layers[index]);
     match last_layer {
@@ -58,6 +59,28 @@ fn check_unread(layers: &[Unfolded], last: usize, faults: &mut Faults) {
             let fault = Fault::new(layer.place, format!("nobody reads what `{}` gives", layer.path));
             faults.push(fault.help("name it in a later `from`, or take it out"));
         }
+    }
+}
+
+/// A block that no step calls changes nothing.
+fn check_blocks(model: &Node, faults: &mut Faults) {
+    let blocks = model.find("blocks").and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default();
+    for block in blocks {
+        let others = blocks.iter().filter(|other| other.key != block.key).map(|other| &other.node);
+        if !model.find("layers").into_iter().chain(others).any(|node| names(node, &block.key)) {
+            let fault = Fault::new(block.key_place, format!("nothing uses the block `{}`", block.key));
+            faults.push(fault.help(format!("write `- {}` where it belongs, or take it out", block.key)));
+        }
+    }
+}
+
+/// Whether a name stands anywhere in a tree, as a step or as a value that a block may make one.
+fn names(node: &Node, name: &str) -> bool {
+    match &node.value {
+        Value::Scalar(scalar) => scalar.text == name,
+        Value::List(items) => items.iter().any(|item| names(item, name)),
+        Value::Map(map) => map.entries.iter().any(|entry| entry.key == name || names(&entry.node, name)),
+        Value::Empty | Value::Bad => false,
     }
 }
 

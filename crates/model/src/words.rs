@@ -61,7 +61,7 @@ fn resolve(node: &Node, fill: bool, faults: &mut Faults) -> Node {
     let shell = if fill { spec::resolve(node, &shell, faults) } else { spec::normalize(node, &shell) };
     let Some(map) = shell.map() else { return shell };
     let section = |key: &str| map.find(key).filter(|node| !node.is_word("none") && !matches!(node.value, Value::Bad));
-    let mut resolver = Resolver { fill, faults, defaults: Vec::new(), blocks: Vec::new() };
+    let mut resolver = Resolver { fill, faults, defaults: Vec::new(), used: Vec::new(), blocks: Vec::new() };
     let mut out = Map::default();
     if !fill {
         // Defaults are written into the steps when these are filled, so until then they stay.
@@ -76,6 +76,9 @@ fn resolve(node: &Node, fill: bool, faults: &mut Faults) -> Node {
     // In normal form a file may leave the layers to the one that it extends.
     if fill || given.is_some() || section("preset").is_some() {
         let layers = resolver.layers(section("preset"), given, node);
+        if layers.is_sound() {
+            resolver.check_defaults();
+        }
         out.set("layers", layers.place, layers);
     }
     Node { value: Value::Map(out), place: node.place }
@@ -86,6 +89,8 @@ struct Resolver<'a> {
     faults: &'a mut Faults,
     /// Parameters by kind of layer.
     defaults: Vec<Entry>,
+    /// Kinds of the layers so far.
+    used: Vec<&'static str>,
     /// Names and parameters of the blocks.
     blocks: Vec<(String, Map)>,
 }
@@ -97,6 +102,16 @@ impl Resolver<'_> {
             return Node::bad(node.place);
         }
         node.clone()
+    }
+
+    /// Defaults of a kind that no layer has are read by nothing.
+    fn check_defaults(&mut self) {
+        for entry in self.defaults.iter().filter(|entry| self.fill && LAYERS.find(&entry.key).is_some()) {
+            if !self.used.contains(&entry.key.as_str()) {
+                let message = format!("no layer is a `{}`, so nothing reads these defaults", entry.key);
+                self.faults.push(Fault::new(entry.key_place, message).help("take them out"));
+            }
+        }
     }
 
     fn layers(&mut self, preset: Option<&Node>, layers: Option<&Entry>, model: &Node) -> Node {
@@ -250,6 +265,7 @@ impl Resolver<'_> {
                 Node { value: Value::Map(map), place: step.parameters.place }
             }
         };
+        self.used.push(kind.name);
         resolve_layer(&self.with_defaults(given, kind), kind, self.fill, self.faults)
     }
 

@@ -152,7 +152,7 @@ pub(super) fn take(root: &mut Node, key: &str) -> Option<Entry> {
 }
 
 /// Checks the names under `vars` against each other, the network's blocks, and what reads them; `also` may read them, too.
-pub(super) fn check_variables(root: &Node, also: Option<&Node>, faults: &mut Faults) {
+pub(super) fn check_variables(root: &Node, also: &[&Node], faults: &mut Faults) {
     let Some(variables) = root.find("vars").filter(|node| !node.is_word("none")) else { return };
     let Some(map) = variables.map() else {
         let message = format!("expected a mapping from names to values, found {}", variables.describe());
@@ -162,7 +162,7 @@ pub(super) fn check_variables(root: &Node, also: Option<&Node>, faults: &mut Fau
     let mut read = Vec::new();
     let entries = root.map().map(|map| map.entries.as_slice()).unwrap_or_default();
     entries.iter().filter(|entry| entry.key != "vars").for_each(|entry| names_in(&entry.node, &mut read));
-    also.into_iter().for_each(|node| names_in(node, &mut read));
+    also.iter().for_each(|node| names_in(node, &mut read));
     for entry in &map.entries {
         if let Some(fault) = wrong_name(entry, root, &read) {
             faults.push(fault);
@@ -203,6 +203,22 @@ fn names_in(node: &Node, names: &mut Vec<String>) {
         Value::List(items) => items.iter().for_each(|item| names_in(item, names)),
         Value::Map(map) => map.entries.iter().for_each(|entry| names_in(&entry.node, names)),
         Value::Empty | Value::Scalar(_) | Value::Bad => {}
+    }
+}
+
+/// `seeds` or `sweep` with the variables put in; what is varied keeps its own until a run is made of it.
+pub(super) fn with_variables(root: &Node, mut node: Node, faults: &mut Faults) -> Node {
+    let variables = root.find("vars").and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default();
+    let bind = |bindings: Bindings, entry: &Entry| bindings.with(&entry.key, entry.node.clone());
+    let bindings = variables.iter().fold(Bindings::closed(), bind);
+    match node.map_mut() {
+        Some(map) => {
+            for entry in map.entries.iter_mut().filter(|entry| entry.key != "vary") {
+                entry.node = spec::substitute(&entry.node, &bindings, faults);
+            }
+            node
+        }
+        None => spec::substitute(&node, &bindings, faults),
     }
 }
 

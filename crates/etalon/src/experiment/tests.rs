@@ -1,4 +1,6 @@
-//! Whatever stands in a file: it is an experiment or it is told what is wrong, never a panic.
+//! Whatever stands in a file: it is an experiment or it is told what is wrong, never a panic and never a hang.
+//!
+//! `ETALON_FUZZ_CASES=100000 cargo test -p etalon --bin etalon changed_experiments` looks longer.
 
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use super::*;
 /// The experiments of the project, good and wrong ones.
 fn files() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut paths: Vec<PathBuf> = ["experiments", "tests/faults"]
+    let mut paths: Vec<PathBuf> = ["experiments", "tests/faults", "tests/wrong"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -18,6 +20,50 @@ fn files() -> Vec<String> {
     paths.sort();
     let text = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
     paths.iter().map(text).collect()
+}
+
+/// No check takes so long on any machine unless it hangs.
+const HANG: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How many cases each property is tried with.
+fn cases() -> u32 {
+    std::env::var("ETALON_FUZZ_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(600)
+}
+
+/// Paths that exist in most experiments, or nearly.
+fn paths() -> impl Strategy<Value = String> {
+    let known = [
+        "seed",
+        "seeds",
+        "sweep",
+        "vars.act",
+        "train.epochs",
+        "train",
+        "optimizer",
+        "optimizer.learning_rate",
+        "loss",
+        "loss.type",
+        "model.layers.0",
+        "model.layers.conv2d",
+        "model.layers.conv2d.conv2d.filters",
+        "model.layers",
+        "data.train.limit",
+        "data.folds",
+        "data.fold",
+        "data.dataset",
+        "sweep.vary",
+        "sweep.method",
+        "sweep.trials",
+        "extends",
+        "override",
+        "evaluate.metrics",
+        "export.onnx",
+        "limits",
+        "limits.hours",
+        "engine",
+        "model.preset",
+    ];
+    prop_oneof![3 => prop::sample::select(known.map(str::to_string).to_vec()), 1 => "[a-z_.0-9]{1,20}"]
 }
 
 /// Checks, shows what is wrong, and holds that a file is one or the other. What is resolved must read as the same.
@@ -31,7 +77,10 @@ fn check_text(bytes: &[u8], overrides: &[String]) {
         assert_eq!(checked.is_some(), faults.is_empty(), "{said}");
         (checked, said)
     };
-    let (Some(checked), _) = check(bytes, overrides) else { return };
+    let begun = std::time::Instant::now();
+    let (checked, _) = check(bytes, overrides);
+    assert!(begun.elapsed() < HANG, "checking took {:?}", begun.elapsed());
+    let Some(checked) = checked else { return };
     checked.network.inference();
     let (again, said) = check(checked.resolved.as_bytes(), &[]);
     let again = again.unwrap_or_else(|| panic!("the resolved file is wrong:\n{said}\n{}", checked.resolved));
@@ -146,13 +195,13 @@ fn with_word(text: &str, at: f64, word: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn changed_experiments_are_read_or_told_what_is_wrong(
         file in 0..1000usize,
         changes in prop::collection::vec(changes(), 1..4),
-        overrides in prop::collection::vec(("[a-z_.0-9]{1,20}", odd_words()), 0..2),
+        overrides in prop::collection::vec((paths(), odd_words()), 0..3),
     ) {
         let files = files();
         let text = changes.iter().fold(files[file % files.len()].clone(), |text, change| changed(&text, change));

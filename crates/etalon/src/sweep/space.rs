@@ -43,7 +43,8 @@ impl Space {
     /// Reads `sweep.vary`; what is wrong with it joins `faults`.
     pub fn read(vary: &Node, method: Method, faults: &mut Faults) -> Space {
         let Some(map) = vary.map().filter(|map| !map.entries.is_empty()) else {
-            let message = format!("expected a mapping from paths to values, found {}", vary.describe());
+            let found = if vary.map().is_some() { "an empty one".to_string() } else { vary.describe() };
+            let message = format!("expected a mapping from paths to values, found {found}");
             faults.push(
                 Fault::new(vary.place, message).help("for example `vary: {optimizer.learning_rate: [0.1, 0.01]}`"),
             );
