@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use evaluator::Evaluation;
 use model::Network;
-use spec::{Chosen, Elsewhere, Faults, Node, Override, Sources, Type, Value, Word};
+use spec::{Chosen, Elsewhere, Fault, Faults, Node, Override, Sources, Type, Value, Word};
 use trainer::{Facts, Training, Validation};
 
 use crate::failure::Failure;
@@ -190,6 +190,12 @@ fn check_bytes(
     let before = faults.len();
     let root = spec::parse(&file.display().to_string(), &written, sources, faults)?;
     let root = family::assemble(&root, file, sources, faults);
+    if root.map().is_none() {
+        let fault =
+            Fault::new(root.place, format!("expected an experiment (a mapping of keys), found {}", root.describe()));
+        faults.push(fault.help("begin for example with `task: classification`"));
+        return None;
+    }
     let mut root = named(overridden(root, overrides, sources, faults), file);
     let [seeds, sweep] = ["seeds", "sweep"].map(|key| family::take(&mut root, key).map(|entry| entry.node));
     let family: Vec<&Node> = [&seeds, &sweep].into_iter().flatten().collect();
@@ -221,7 +227,11 @@ struct One {
 }
 
 /// The run that these changes make of a file.
-fn one(root: &Node, changes: &[Override], cards: &data::Cards, faults: &mut Faults) -> One {
+fn one(root: &Node, changes: &[Override], cards: &data::Cards, all: &mut Faults) -> One {
+    // A list of its own: a fault that another run of the family has, too, stands in the common list already, and what is
+    // read here must know of it all the same.
+    let mut own = Faults::new();
+    let faults = &mut own;
     let mut root = root.clone();
     changes.iter().for_each(|change| spec::apply_override(&mut root, change, faults));
     let (root, vars) = family::without_variables(spec::normalize(&root, &TYPE), faults);
@@ -230,6 +240,7 @@ fn one(root: &Node, changes: &[Override], cards: &data::Cards, faults: &mut Faul
         family::take(&mut resolved, key);
     }
     let (data, network, training, evaluation) = check_parts(&resolved, cards, faults);
+    all.extend(own);
     One { resolved, vars, data: Some(data), network, training, evaluation }
 }
 

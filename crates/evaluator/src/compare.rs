@@ -16,6 +16,7 @@ pub use pivot::{Pivot, pivot};
 use std::collections::BTreeMap;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 use record::Run;
 
 use differences::Difference;
@@ -38,9 +39,6 @@ pub enum Format {
 /// Why runs cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// The experiment of a run could not be read.
-    #[error("{0}")]
-    Experiment(String),
     /// There is no such column.
     #[error("{0}")]
     Column(String),
@@ -63,29 +61,36 @@ pub fn settings(run: &Run) -> Result<BTreeMap<String, String>, String> {
     differences::experiment(run)
 }
 
+/// A run with the settings of its experiment by path.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub run: Run,
+    pub settings: BTreeMap<String, String>,
+}
+
 /// The runs whose experiments can be read, and one line for each that is passed over.
-pub fn readable(runs: Vec<Run>) -> (Vec<Run>, Vec<String>) {
-    let mut warnings = Vec::new();
-    let is_readable = |run: &Run| match differences::experiment(run) {
-        Ok(_) => true,
-        Err(why) => {
-            warnings.push(why);
-            false
+pub fn readable(runs: Vec<Run>) -> (Vec<Known>, Vec<String>) {
+    let read = |run: Run| differences::experiment(&run).map(|settings| Known { run, settings });
+    let read: Vec<Result<Known, String>> = runs.into_par_iter().map(read).collect();
+    let (mut known, mut warnings) = (Vec::new(), Vec::new());
+    for one in read {
+        match one {
+            Ok(one) => known.push(one),
+            Err(why) => warnings.push(why),
         }
-    };
-    let kept = runs.into_iter().filter(is_readable).collect();
-    (kept, warnings)
+    }
+    (known, warnings)
 }
 
 /// The runs as text; `sort` names a column. Runs that repeat one experiment stand in one row, as mean ± standard deviation
 /// (n), where they stand together. See [`readable`] for runs that may be damaged.
 pub fn compare(
-    runs: &[Run],
+    runs: &[Known],
     sort: Option<&str>,
     format: Format,
     repetitions: Repetitions,
 ) -> Result<String, CompareError> {
-    let groups = groups(runs, repetitions).map_err(CompareError::Experiment)?;
+    let groups = groups(runs, repetitions);
     let experiments: Vec<_> = groups.iter().map(|group| group.experiment.clone()).collect();
     let mut differing = differences::differences(&experiments);
     let shown = match format {
@@ -164,9 +169,9 @@ fn difference((path, values): Difference) -> Column {
 }
 
 /// Metrics in the order in which runs first have them.
-fn metric_names(runs: &[Run]) -> Vec<&str> {
+fn metric_names(runs: &[Known]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    for name in runs.iter().flat_map(|run| run.file.metrics.keys()) {
+    for name in runs.iter().flat_map(|known| known.run.file.metrics.keys()) {
         if !names.contains(&name.as_str()) {
             names.push(name);
         }

@@ -12,12 +12,11 @@ mod page;
 
 use record::Run;
 
+use crate::compare::Known;
+
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The experiment of a run could not be read.
-    #[error("{0}")]
-    Experiment(String),
     /// The page could not be made of what was read: a bug.
     #[error("the page could not be made: {0:#}")]
     Page(#[from] minijinja::Error),
@@ -45,19 +44,18 @@ pub struct Report {
 }
 
 /// The page of runs whose experiments can be read; see [`crate::compare::readable`].
-pub fn report(runs: &[Run], bounds: Bounds) -> Result<Report, ReportError> {
+pub fn report(known: &[Known], bounds: Bounds) -> Result<Report, ReportError> {
     let mut warnings = Vec::new();
-    let settings: Result<Vec<_>, _> = runs.iter().map(crate::compare::settings).collect();
-    let settings = settings.map_err(ReportError::Experiment)?;
-    let groups = overview::groups(runs, &settings);
-    let curves = curves::curves(runs, &mut warnings);
+    let (runs, settings): (Vec<Run>, Vec<_>) = known.iter().cloned().map(|one| (one.run, one.settings)).unzip();
+    let groups = overview::groups(&runs, &settings);
+    let curves = curves::curves(&runs, &mut warnings);
     let details = runs.iter().enumerate().take(bounds.details).map(|(index, run)| {
         let pictures = if index < bounds.pictures { details::Pictures::Shown } else { details::Pictures::LeftOut };
         details::details(index + 1, run, pictures, &mut warnings)
     });
     let details = details.collect();
     let left_out = left_out(runs.len(), bounds);
-    let html = page::render(&page::Page { groups, curves, details, left_out, warnings: warnings.clone() }, runs)?;
+    let html = page::render(&page::Page { groups, curves, details, left_out, warnings: warnings.clone() }, &runs)?;
     Ok(Report { html, warnings })
 }
 

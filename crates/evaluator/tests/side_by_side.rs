@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use evaluator::compare::{CompareError, Format, Repetitions, compare, readable};
+use evaluator::compare::{CompareError, Format, Known, Repetitions, compare, readable};
 use kernels::input::Normalization;
 use record::{DatasetRecord, Metric, ProofRecord, Run, RunDirectory, RunFile, Start, Status, Verdict};
 
@@ -59,7 +59,8 @@ fn make(runs: &Path, made: &Made) -> Run {
 }
 
 fn text(runs: &[Run], sort: Option<&str>, format: Format) -> String {
-    compare(runs, sort, format, Repetitions::Apart).unwrap()
+    let (known, _) = readable(runs.to_vec());
+    compare(&known, sort, format, Repetitions::Apart).unwrap()
 }
 
 /// Three learning rates that sort otherwise as text, a log loss of two digits, one run on other data.
@@ -125,7 +126,8 @@ fn the_better_comes_first_within_equal_data() {
 fn an_unknown_column_is_answered_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let runs = [make(folder.path(), &MADE)];
-    let Err(CompareError::Column(message)) = compare(&runs, Some("second"), Format::Csv, Repetitions::Apart) else {
+    let (known, _) = readable(runs.to_vec());
+    let Err(CompareError::Column(message)) = compare(&known, Some("second"), Format::Csv, Repetitions::Apart) else {
         panic!("no such column")
     };
     assert_eq!(message, "there is no column `second` to sort by; did you mean `seconds`?");
@@ -138,14 +140,16 @@ fn damaged_experiments_are_named_and_passed_over() {
     std::fs::remove_file(runs[0].path("resolved.yaml")).unwrap();
     std::fs::write(runs[1].path("resolved.yaml"), "a: [").unwrap();
     let named = |run: &Run, line: &str| line.contains(&run.path("resolved.yaml").display().to_string());
-    let Err(CompareError::Experiment(why)) = compare(&runs, None, Format::Csv, Repetitions::Apart) else {
-        panic!("it cannot be read")
-    };
-    assert!(named(&runs[0], &why), "{why}");
-    let (kept, warnings) = readable(runs.clone());
+    let (kept, warnings): (Vec<Known>, _) = readable(runs.to_vec());
     assert_eq!(warnings.len(), 2);
     assert!(runs.iter().zip(&warnings).all(|(run, warning)| named(run, warning)), "{warnings:?}");
-    assert_eq!(column(&text(&kept, Some("accuracy"), Format::Csv), "test/accuracy"), ["0.99", "0.1"]);
+    assert_eq!(
+        column(
+            &text(&kept.into_iter().map(|known| known.run).collect::<Vec<_>>(), Some("accuracy"), Format::Csv),
+            "test/accuracy"
+        ),
+        ["0.99", "0.1"]
+    );
     for format in [Format::Table, Format::Markdown, Format::Csv, Format::Json] {
         // Nothing to compare is an empty table.
         text(&[], None, format);

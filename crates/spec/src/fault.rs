@@ -71,6 +71,11 @@ impl Faults {
         }
     }
 
+    /// Adds all of another list, each once.
+    pub fn extend(&mut self, others: Faults) {
+        others.list.into_iter().for_each(|fault| self.push(fault));
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -47,7 +47,7 @@ impl Writer {
     fn field(&mut self, field: &Field) -> Json {
         let mut forms = vec![self.ty(&field.ty)];
         if !matches!(field.ty, Type::Free) {
-            forms.extend(matches!(field.default, Default::Off).then(|| json!({ "const": "none" })));
+            forms.extend(field.can_be_off.then(|| json!({ "const": "none" })));
             forms.push(variable());
         }
         let mut description = field.doc.trim().to_string();

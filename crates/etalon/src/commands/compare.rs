@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use evaluator::compare::{Format, Pivot, Repetitions, compare as side_by_side, groups, paired, pivot, readable};
+use evaluator::compare::{Format, Known, Pivot, Repetitions, compare as side_by_side, groups, paired, pivot, readable};
 use record::Run;
 
 use crate::cli::{Common, TableFormat};
@@ -55,7 +55,7 @@ pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {
     let text = side_by_side(&runs, arguments.sort.as_deref(), format, repetitions).map_err(Failure::work)?;
     terminal::print(&text);
     if arguments.format == TableFormat::Table {
-        terminal::print(&in_pair(&runs, repetitions)?);
+        terminal::print(&in_pair(&runs, repetitions));
     }
     Ok(())
 }
@@ -75,13 +75,13 @@ pub fn chosen(named: &[PathBuf], common: &Common) -> Result<Vec<Run>, Failure> {
 }
 
 /// Of exactly two experiments the comparison sample by sample.
-fn in_pair(runs: &[Run], repetitions: Repetitions) -> Result<String, Failure> {
-    let groups = groups(runs, repetitions).map_err(Failure::Work)?;
-    let [first, second] = groups.as_slice() else { return Ok(String::new()) };
-    Ok(match paired(first, second) {
+fn in_pair(runs: &[Known], repetitions: Repetitions) -> String {
+    let groups = groups(runs, repetitions);
+    let [first, second] = groups.as_slice() else { return String::new() };
+    match paired(first, second) {
         Ok(found) => format!("\n{}", found.describe(&first.name(), &second.name())),
         Err(why) => format!("\n{why}\n"),
-    })
+    }
 }
 
 /// The runs in a folder, those of an experiment, or the one run that is meant.

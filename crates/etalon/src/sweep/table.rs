@@ -122,7 +122,8 @@ fn pivoted(board: &Board<'_>, metric: &str) -> Option<String> {
     let members = board.trials.iter().flat_map(|trial| &trial.members);
     let runs: Vec<Run> = members.filter_map(|m| Run::read(m.planned.directory.as_deref()?).ok()).collect();
     // A whole section that is varied is named by its kind.
-    let known = evaluator::compare::settings(runs.first()?).ok()?;
+    let (runs, _) = evaluator::compare::readable(runs);
+    let known = &runs.first()?.settings;
     let path = |at: usize| {
         let path = dimensions.get(at)?.path.join(".");
         Some(if known.contains_key(&path) { path } else { format!("{path}.type") })

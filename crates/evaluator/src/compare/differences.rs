@@ -6,7 +6,7 @@ use record::{Run, files, whole};
 use spec::{Faults, Node, Sources, Value, item_names, parse};
 
 /// Keys that say nothing of what was done.
-pub(super) const NAMES: [&str; 2] = ["name", "description"];
+const NAMES: [&str; 2] = ["name", "description"];
 
 /// The values of an experiment by path.
 pub(super) type Experiment = BTreeMap<String, String>;

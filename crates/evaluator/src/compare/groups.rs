@@ -1,8 +1,11 @@
 //! Runs that repeat one experiment: they differ in their seed or their fold and in nothing else, and stand in one row.
 
+use std::collections::HashMap;
+
 use record::Run;
 
-use super::differences::{self, Experiment, NAMES};
+use super::Known;
+use super::differences::Experiment;
 
 /// Paths in which repetitions may differ.
 const REPEATED: [&str; 2] = ["seed", "data.fold"];
@@ -41,37 +44,38 @@ pub enum Repetitions {
     Apart,
 }
 
-/// The runs in groups, in the order in which their first runs appear; or one line why a run cannot be read.
-pub fn groups(runs: &[Run], repetitions: Repetitions) -> Result<Vec<Group<'_>>, String> {
+/// The runs in groups, in the order in which their first runs appear.
+pub fn groups(runs: &[Known], repetitions: Repetitions) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for run in runs {
-        let mut experiment = differences::experiment(run)?;
-        if repetitions == Repetitions::Apart {
-            groups.push(Group { runs: vec![run], repetitions: vec![repetition(&experiment)], experiment });
-            continue;
-        }
-        let own = repetition(&experiment);
-        let name = experiment.get("name").cloned();
-        experiment.retain(|path, _| !REPEATED.contains(&path.as_str()) && !NAMES[1..].contains(&path.as_str()));
-        let data = &run.file.dataset.fingerprint;
-        let same = |group: &&mut Group<'_>| {
-            group.runs[0].file.dataset.fingerprint == *data
-                && group.experiment.get("name").cloned() == name
-                && group.experiment == experiment
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => {
-                group.runs.push(run);
-                group.repetitions.push(own);
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (index, Known { run, settings }) in runs.iter().enumerate() {
+        let own = REPEATED.map(|path| settings.get(path).cloned());
+        let mut experiment = settings.clone();
+        let key = match repetitions {
+            Repetitions::Apart => index.to_string(),
+            Repetitions::Together => {
+                experiment.retain(|path, _| !REPEATED.contains(&path.as_str()) && path != "description");
+                key(run, &experiment)
             }
-            None => groups.push(Group { runs: vec![run], repetitions: vec![own], experiment }),
+        };
+        match places.get(&key) {
+            Some(place) => {
+                groups[*place].runs.push(run);
+                groups[*place].repetitions.push(own);
+            }
+            None => {
+                places.insert(key, groups.len());
+                groups.push(Group { runs: vec![run], repetitions: vec![own], experiment });
+            }
         }
     }
-    Ok(groups)
+    groups
 }
 
-fn repetition(experiment: &Experiment) -> [Option<String>; 2] {
-    REPEATED.map(|path| experiment.get(path).cloned())
+/// Equal for runs that repeat one experiment on the same data.
+fn key(run: &Run, experiment: &Experiment) -> String {
+    let settings: Vec<String> = experiment.iter().map(|(path, value)| format!("{path}\u{1}{value}")).collect();
+    format!("{}\u{2}{}", run.file.dataset.fingerprint, settings.join("\u{2}"))
 }
 
 /// Mean and, of two and more, standard deviation of a sample.

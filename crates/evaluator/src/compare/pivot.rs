@@ -1,10 +1,8 @@
 //! A pivot table: one metric over two settings, repetitions in one cell.
 
-use record::Run;
-
-use super::CompareError;
 use super::groups::{Group, Repetitions, groups, in_words};
 use super::show::aligned;
+use super::{CompareError, Known};
 
 /// What stands in the rows, the columns and the cells.
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +19,12 @@ pub struct Pivot<'a> {
 ///
 /// # Errors
 /// If no run has the path or the metric.
-pub fn pivot(runs: &[Run], wanted: &Pivot<'_>) -> Result<String, CompareError> {
-    let groups = groups(runs, Repetitions::Together).map_err(CompareError::Experiment)?;
+pub fn pivot(runs: &[Known], wanted: &Pivot<'_>) -> Result<String, CompareError> {
+    let groups = groups(runs, Repetitions::Together);
     for path in [Some(wanted.rows), wanted.columns].into_iter().flatten() {
         hold_known(path, groups.iter().flat_map(|group| group.experiment.keys()).map(String::as_str))?;
     }
-    hold_known(wanted.value, runs.iter().flat_map(|run| run.file.metrics.keys()).map(String::as_str))?;
+    hold_known(wanted.value, runs.iter().flat_map(|known| known.run.file.metrics.keys()).map(String::as_str))?;
     let mut data: Vec<&str> = Vec::new();
     for group in &groups {
         let fingerprint = group.runs[0].file.dataset.fingerprint.as_str();
