@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::directory::{files, is_locked, read_run_file};
 use crate::error::show;
 use crate::{Error, Result, RunFile, Status};
@@ -53,14 +55,20 @@ impl Run {
 
 /// All runs in or below a folder. Hidden folders (runs that are just being made) are passed over.
 pub fn list(folder: &Path) -> Result<Listing> {
-    let mut listing = Listing::default();
+    let mut directories = Vec::new();
     if is_run(folder) {
-        listing.add(folder);
-        return Ok(listing);
+        directories.push(folder.to_path_buf());
+    } else {
+        let entries = folders(folder).map_err(|e| Error::refused("read the folder", folder, e))?;
+        entries.into_iter().for_each(|entry| walk(entry, DEPTH, &mut directories));
     }
-    let entries = folders(folder).map_err(|e| Error::refused("read the folder", folder, e))?;
-    for entry in entries {
-        walk(&entry, DEPTH, &mut listing);
+    let mut listing = Listing::default();
+    let read: Vec<Result<Run>> = directories.par_iter().map(|directory| Run::read(directory)).collect();
+    for run in read {
+        match run {
+            Ok(run) => listing.runs.push(run),
+            Err(e) => listing.damaged.push(e),
+        }
     }
     Ok(listing)
 }
@@ -105,13 +113,14 @@ fn is_run(folder: &Path) -> bool {
     folder.join(files::RUN).is_file() || folder.join(files::RESOLVED).is_file()
 }
 
-fn walk(folder: &Path, depth: usize, listing: &mut Listing) {
-    if is_run(folder) {
-        listing.add(folder);
+/// The runs' directories in or below a folder, in order.
+fn walk(folder: PathBuf, depth: usize, directories: &mut Vec<PathBuf>) {
+    if is_run(&folder) {
+        directories.push(folder);
     } else if depth > 0 {
         // A folder that may not be read holds no run for this user.
-        for entry in folders(folder).unwrap_or_default() {
-            walk(&entry, depth - 1, listing);
+        for entry in folders(&folder).unwrap_or_default() {
+            walk(entry, depth - 1, directories);
         }
     }
 }
@@ -124,13 +133,4 @@ fn folders(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         entries.filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir())).map(|entry| entry.path()).collect();
     paths.sort();
     Ok(paths)
-}
-
-impl Listing {
-    fn add(&mut self, directory: &Path) {
-        match Run::read(directory) {
-            Ok(run) => self.runs.push(run),
-            Err(e) => self.damaged.push(e),
-        }
-    }
 }

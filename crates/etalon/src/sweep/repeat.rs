@@ -59,5 +59,6 @@ pub fn folds(root: &Node) -> Option<(&Node, usize)> {
     let written = data.find("folds").filter(|folds| !folds.is_word("none"))?;
     let stands_for = spec::variable(written).and_then(|name| root.find("vars")?.find(name));
     let number = spec::resolve(stands_for.unwrap_or(written), &usize::TYPE, &mut Faults::new());
-    number.is_sound().then(|| (written, usize::read(&number))).filter(|(_, count)| *count > 0)
+    let is_number = number.is_sound() && spec::variable(&number).is_none();
+    is_number.then(|| (written, usize::read(&number))).filter(|(_, count)| *count > 0)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use record::Run;
 
 use super::Known;
@@ -48,16 +49,13 @@ pub enum Repetitions {
 pub fn groups(runs: &[Known], repetitions: Repetitions) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for (index, Known { run, settings }) in runs.iter().enumerate() {
+    let key = |(index, known): (usize, &Known)| match repetitions {
+        Repetitions::Apart => index.to_string(),
+        Repetitions::Together => key(&known.run, &known.settings),
+    };
+    let keys: Vec<String> = runs.par_iter().enumerate().map(key).collect();
+    for (Known { run, settings }, key) in runs.iter().zip(keys) {
         let own = REPEATED.map(|path| settings.get(path).cloned());
-        let mut experiment = settings.clone();
-        let key = match repetitions {
-            Repetitions::Apart => index.to_string(),
-            Repetitions::Together => {
-                experiment.retain(|path, _| !REPEATED.contains(&path.as_str()) && path != "description");
-                key(run, &experiment)
-            }
-        };
         match places.get(&key) {
             Some(place) => {
                 groups[*place].runs.push(run);
@@ -65,6 +63,10 @@ pub fn groups(runs: &[Known], repetitions: Repetitions) -> Vec<Group<'_>> {
             }
             None => {
                 places.insert(key, groups.len());
+                let mut experiment = settings.clone();
+                if repetitions == Repetitions::Together {
+                    experiment.retain(|path, _| says_something(path));
+                }
                 groups.push(Group { runs: vec![run], repetitions: vec![own], experiment });
             }
         }
@@ -72,10 +74,17 @@ pub fn groups(runs: &[Known], repetitions: Repetitions) -> Vec<Group<'_>> {
     groups
 }
 
+fn says_something(path: &str) -> bool {
+    !REPEATED.contains(&path) && path != "description"
+}
+
 /// Equal for runs that repeat one experiment on the same data.
-fn key(run: &Run, experiment: &Experiment) -> String {
-    let settings: Vec<String> = experiment.iter().map(|(path, value)| format!("{path}\u{1}{value}")).collect();
-    format!("{}\u{2}{}", run.file.dataset.fingerprint, settings.join("\u{2}"))
+fn key(run: &Run, settings: &Experiment) -> String {
+    let mut key = run.file.dataset.fingerprint.clone();
+    for (path, value) in settings.iter().filter(|(path, _)| says_something(path)) {
+        key.extend(["\u{2}", path, "\u{1}", value]);
+    }
+    record::fingerprint(key.as_bytes())
 }
 
 /// Mean and, of two and more, standard deviation of a sample.
