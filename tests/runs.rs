@@ -213,6 +213,12 @@ fn the_other_commands_work_on_a_finished_run() {
     assert_eq!(by_run["scores"].as_array().map(Vec::len), Some(10));
     let table = place.call(&["compare", place.runs().to_str().unwrap(), "--format", "csv"]).expect(0);
     assert_eq!(table.out.lines().count(), 2, "{}", table.out);
+    let second = place.call(&["run", &small(&place), "seed=2", "--format", "json"]).expect(0).run();
+    let sheet = place.folder.path().join("disagreements.png");
+    let (second, sheet) = (second.to_str().unwrap(), sheet.to_str().unwrap());
+    place.call(&["compare", path, second, "--baseline", second, "--disagreements", sheet]).expect(0);
+    assert!(image::open(sheet).is_ok());
+    place.call(&["compare", path, "--disagreements", sheet]).expect(2);
     let preview = place.folder.path().join("preview.png");
     place.call(&["data", &small(&place), "--preview", preview.to_str().unwrap()]).expect(0);
     assert!(preview.is_file());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::Predictions;
+use evaluator::compare::Flip;
 use evaluator::plots::{self, Mistake, Pixels};
 use record::Epoch;
 
@@ -92,6 +93,20 @@ fn reliability_and_mistakes_come_from_predictions() {
     };
     check("mistakes", plots::mistakes(&worst, &classes(10), &mut image).unwrap(), (870, 940));
     check("no_mistakes", plots::mistakes(&[], &classes(10), &mut image).unwrap(), (870, 60));
+}
+
+#[test]
+fn disagreements_show_both_answers() {
+    let flip = |sample: u32| Flip {
+        sample,
+        label: "automobile".into(),
+        first: ("automobile".into(), 0.7),
+        second: ("truck".into(), 0.9),
+    };
+    let mut image = |_: &Flip| Some(Pixels { height: 2, width: 2, channels: 1, bytes: vec![99; 4] });
+    let sheet = plots::disagreements(&(0..7).map(flip).collect::<Vec<_>>(), &mut image).unwrap();
+    check("disagreements", sheet, (870, 538));
+    check("no_disagreements", plots::disagreements(&[], &mut image).unwrap(), (870, 60));
 }
 
 #[test]

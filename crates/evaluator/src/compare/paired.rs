@@ -29,6 +29,41 @@ struct Decisions {
     right: Vec<bool>,
     /// Probability of the label.
     probability: Vec<f64>,
+    /// What was decided, and how surely.
+    decided: Vec<(String, f64)>,
+}
+
+/// A sample that one run has right and the other wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flip {
+    /// Index in the part that was judged.
+    pub sample: u32,
+    pub label: String,
+    /// What the first run decided, and how surely.
+    pub first: (String, f64),
+    /// The same of the second.
+    pub second: (String, f64),
+}
+
+/// The samples on which exactly one of two runs is right, the surest wrong answer first.
+///
+/// # Errors
+/// In one line, if the runs judged other samples or their predictions cannot be read.
+pub fn flips(first: &Run, second: &Run) -> Result<Vec<Flip>, String> {
+    let (a, b) = (decisions(first)?, decisions(second)?);
+    if a.samples != b.samples || a.labels != b.labels {
+        return Err("they cannot be compared sample by sample: they judged other samples".to_string());
+    }
+    let differs = |at: &usize| a.right[*at] != b.right[*at];
+    let flip = |at: usize| {
+        let wrong = if a.right[at] { b.decided[at].1 } else { a.decided[at].1 };
+        let label = a.labels[at].clone();
+        let (first, second) = (a.decided[at].clone(), b.decided[at].clone());
+        (wrong, Flip { sample: a.samples[at], label, first, second })
+    };
+    let mut flips: Vec<(f64, Flip)> = (0..a.samples.len()).filter(differs).map(flip).collect();
+    flips.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.sample.cmp(&other.1.sample)));
+    Ok(flips.into_iter().map(|(_, flip)| flip).collect())
 }
 
 /// A metric of two experiments on the same samples; the difference is the second less the first.
@@ -58,11 +93,26 @@ pub struct Paired {
     pub pairs: usize,
 }
 
+/// The accuracy of the second less that of the first, on the samples that both judged.
+///
+/// # Errors
+/// As [`paired`].
+pub fn accuracy(first: &Group<'_>, second: &Group<'_>) -> Result<Difference, String> {
+    let (values, pairs) = values(first, second)?;
+    Ok(values.accuracy(pairs))
+}
+
 /// Compares two experiments on the samples that both judged.
 ///
 /// # Errors
 /// In one line, if they cannot be compared: other data, other samples, no predictions, no common seed.
 pub fn paired(first: &Group<'_>, second: &Group<'_>) -> Result<Paired, String> {
+    let (values, pairs) = values(first, second)?;
+    Ok(values.judged(pairs))
+}
+
+/// Differences of every sample, and of how many pairs of runs.
+fn values(first: &Group<'_>, second: &Group<'_>) -> Result<(Values, usize), String> {
     let (one, other) = (&first.runs[0].file.dataset, &second.runs[0].file.dataset);
     if one.fingerprint != other.fingerprint {
         return Err(format!("they cannot be compared sample by sample: one is on {one}, the other on {other}"));
@@ -72,7 +122,7 @@ pub fn paired(first: &Group<'_>, second: &Group<'_>) -> Result<Paired, String> {
     for (a, b) in &pairs {
         values.add(&decisions(a)?, &decisions(b)?)?;
     }
-    Ok(values.judged(pairs.len()))
+    Ok((values, pairs.len()))
 }
 
 /// Runs with the same seed and fold; one and one without regard to them.
@@ -105,7 +155,7 @@ fn read(bytes: &[u8]) -> Result<Decisions, PolarsError> {
     let (labels, decided) = (text("label")?, text("prediction")?);
     let samples = frame.column("sample")?.u32()?.iter().map(Option::unwrap_or_default).collect();
     let mut probabilities: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for label in &labels {
+    for label in labels.iter().chain(&decided) {
         if !probabilities.contains_key(label.as_str()) {
             let column = frame.column(&format!("probability/{label}"))?.f32()?;
             let values = column.iter().map(|p| f64::from(p.unwrap_or(f32::NAN))).collect();
@@ -113,8 +163,10 @@ fn read(bytes: &[u8]) -> Result<Decisions, PolarsError> {
         }
     }
     let probability = labels.iter().enumerate().map(|(at, label)| probabilities[label.as_str()][at]).collect();
+    let confidence = |(at, name): (usize, &String)| (name.clone(), probabilities[name.as_str()][at]);
+    let confidences = decided.iter().enumerate().map(confidence).collect();
     let right = labels.iter().zip(&decided).map(|(label, decision)| label == decision).collect();
-    Ok(Decisions { samples, labels, right, probability })
+    Ok(Decisions { samples, labels, right, probability, decided: confidences })
 }
 
 /// Differences of every sample, summed over pairs of runs.
@@ -148,6 +200,11 @@ impl Values {
         Ok(())
     }
 
+    fn accuracy(&self, pairs: usize) -> Difference {
+        let every: Vec<usize> = (0..self.samples.len()).collect();
+        difference("accuracy", &self.right, &every, pairs, Exact::Signs)
+    }
+
     fn judged(&self, pairs: usize) -> Paired {
         let every: Vec<usize> = (0..self.samples.len()).collect();
         let mut classes: Vec<&String> = self.labels.iter().collect();
@@ -160,7 +217,7 @@ impl Values {
         let mut classes: Vec<Difference> = classes.iter().map(of_class).collect();
         let corrected = holm(&classes.iter().map(|class| class.p).collect::<Vec<f64>>());
         classes.iter_mut().zip(corrected).for_each(|(class, p)| class.p = p);
-        let accuracy = difference("accuracy", &self.right, &every, pairs, Exact::Signs);
+        let accuracy = self.accuracy(pairs);
         let loss = difference("log_loss", &self.loss, &every, pairs, Exact::Never);
         Paired { whole: [accuracy, loss], classes, lost: self.lost, gained: self.gained, pairs }
     }
@@ -247,10 +304,15 @@ impl Paired {
     }
 }
 
+/// Whether chance alone would hardly make a difference with this p-value.
+pub(super) fn is_real(p: f64) -> bool {
+    p < 1.0 - CONFIDENCE
+}
+
 impl Difference {
     /// Whether chance alone would hardly make it.
     pub fn is_real(&self) -> bool {
-        self.p < 1.0 - CONFIDENCE
+        is_real(self.p)
     }
 
     fn line(&self, larger_is_better: bool) -> String {

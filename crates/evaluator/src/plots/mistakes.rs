@@ -1,22 +1,10 @@
 //! A sheet of the most confident mistakes: the image, what it is, what the network took it for and how sure it was.
 
 use engine::Predictions;
-use plotters::prelude::*;
 
 use super::PlotError;
-use super::canvas::{Area, Drawn, GRID, RED, png, text};
+use super::sheet::{Line, Pixels, sheet, short};
 use crate::judged::Judged;
-
-/// Images side by side.
-const COLUMNS: usize = 5;
-/// Width of an image and its surroundings on the sheet.
-const CELL: i32 = 170;
-/// Space for two lines of text.
-const CAPTION: i32 = 50;
-/// Longest name of a class that is shown whole.
-const LONGEST: usize = 14;
-/// Side of the square that an image is fitted into.
-const SIDE: i32 = 150;
 
 /// A wrong decision.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,14 +17,6 @@ pub struct Mistake {
     pub prediction: u32,
     /// Probability of the prediction.
     pub confidence: f32,
-}
-
-/// 8-bit pixels `[height, width, channels]`, one or three channels.
-pub struct Pixels {
-    pub height: usize,
-    pub width: usize,
-    pub channels: usize,
-    pub bytes: Vec<u8>,
 }
 
 /// The `count` wrong decisions with the highest confidence, the surest first; of equal ones the earlier.
@@ -60,50 +40,17 @@ pub fn mistakes(
     classes: &[String],
     image: &mut dyn FnMut(&Mistake) -> Option<Pixels>,
 ) -> Result<Vec<u8>, PlotError> {
-    let rows = mistakes.len().div_ceil(COLUMNS) as i32;
-    let (width, height) = (COLUMNS as i32 * CELL + 20, 60 + rows * (CELL + CAPTION));
-    png(width as u32, height as u32, |area| {
-        let title = match mistakes.is_empty() {
-            true => "no mistakes",
-            false => "the most confident mistakes: the label, and below it what was decided and how surely",
-        };
-        area.draw(&Text::new(title, (20, 14), text(19)))?;
-        for (index, mistake) in mistakes.iter().enumerate() {
-            let x = 10 + (index % COLUMNS) as i32 * CELL + (CELL - SIDE) / 2;
-            let y = 50 + (index / COLUMNS) as i32 * (CELL + CAPTION);
-            if let Some(pixels) = image(mistake) {
-                draw_image(area, &pixels, x, y)?;
-            }
-            let name = |class: u32| classes.get(class as usize).map_or("?", String::as_str);
-            let short = |class: u32| name(class).chars().take(LONGEST).collect::<String>();
-            area.draw(&Text::new(short(mistake.label), (x, y + SIDE + 6), text(16)))?;
-            let taken = format!("{}, {:.1} %", short(mistake.prediction), mistake.confidence * 100.0);
-            area.draw(&Text::new(taken, (x, y + SIDE + 25), text(16).color(&RED)))?;
-        }
-        Ok(())
-    })
-}
-
-/// Every pixel as a square block, so that small images stay sharp; larger ones are thinned.
-fn draw_image(area: &Area<'_>, pixels: &Pixels, left: i32, top: i32) -> Drawn {
-    let largest = pixels.height.max(pixels.width).max(1) as f64;
-    let (height, width) = (pixels.height as f64 / largest, pixels.width as f64 / largest);
-    let (rows, columns) = ((f64::from(SIDE) * height) as i32, (f64::from(SIDE) * width) as i32);
-    for y in 0..rows {
-        for x in 0..columns {
-            let source = (y as usize * pixels.height / rows as usize, x as usize * pixels.width / columns as usize);
-            let start = (source.0 * pixels.width + source.1) * pixels.channels;
-            let colour = match &pixels.bytes[start..start + pixels.channels] {
-                [red, green, blue, ..] => RGBColor(*red, *green, *blue),
-                [grey, ..] => RGBColor(*grey, *grey, *grey),
-                [] => WHITE,
-            };
-            area.draw_pixel((left + x, top + y), &colour)?;
-        }
-    }
-    let frame = Rectangle::new([(left - 1, top - 1), (left + columns, top + rows)], GRID.stroke_width(1));
-    area.draw(&frame)?;
-    Ok(())
+    let title = match mistakes.is_empty() {
+        true => "no mistakes",
+        false => "the most confident mistakes: the label, and below it what was decided and how surely",
+    };
+    let name = |class: u32| short(classes.get(class as usize).map_or("?", String::as_str));
+    let lines = |mistake: &Mistake| {
+        let taken = format!("{}, {:.1} %", name(mistake.prediction), mistake.confidence * 100.0);
+        vec![Line::Plain(name(mistake.label)), Line::Wrong(taken)]
+    };
+    let lines: Vec<Vec<Line>> = mistakes.iter().map(lines).collect();
+    sheet(title, &lines, &mut |index| image(&mistakes[index]))
 }
 
 #[cfg(test)]

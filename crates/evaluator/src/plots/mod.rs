@@ -5,14 +5,18 @@
 mod canvas;
 mod confusion;
 mod curves;
+mod disagreements;
 mod fine;
 mod mistakes;
 mod reliability;
+mod sheet;
 
 pub use confusion::confusion;
 pub use curves::curves;
-pub use mistakes::{Mistake, Pixels, mistakes, most_confident};
+pub use disagreements::disagreements;
+pub use mistakes::{Mistake, mistakes, most_confident};
 pub use reliability::reliability;
+pub use sheet::Pixels;
 
 /// Why a picture could not be drawn.
 #[derive(Debug, thiserror::Error)]
