@@ -61,6 +61,11 @@ bench *arguments:
     @cargo build --quiet --release --package etalon
     @.tools/bench/bin/python benches/bench.py "$@"
 
+# Seconds and memory of comparing ten thousand runs
+bench-compare *arguments:
+    @cargo build --quiet --package etalon
+    @python3 benches/compare_runs.py "${CARGO_TARGET_DIR:-target}/debug/etalon" "$@"
+
 # Licences, bans and sources of all dependencies (needs cargo-deny)
 deny:
     cargo fetch --quiet
