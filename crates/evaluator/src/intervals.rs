@@ -104,15 +104,18 @@ fn fill_weights(weights: &mut [u32], seed: u64, resample: u64) {
     }
 }
 
+/// The value below which a share of the sorted values lies, between two of them by linear interpolation.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * (sorted.len() as f64 - 1.0);
+    let (below, above) = (at.floor() as usize, at.ceil() as usize);
+    sorted[below] + (sorted[above] - sorted[below]) * at.fract()
+}
+
 /// The middle `confidence` of the values, between two of them by linear interpolation.
 pub(crate) fn percentiles(mut values: Vec<f64>, confidence: f64) -> Interval {
     values.retain(|value| !value.is_nan());
     values.sort_by(f64::total_cmp);
-    let quantile = |share: f64| {
-        let at = share * (values.len() as f64 - 1.0);
-        let (below, above) = (at.floor() as usize, at.ceil() as usize);
-        values[below] + (values[above] - values[below]) * at.fract()
-    };
+    let quantile = |share: f64| quantile(&values, share);
     match values.is_empty() {
         true => Interval { low: f64::NAN, high: f64::NAN },
         false => Interval { low: quantile(0.5 - confidence / 2.0), high: quantile(0.5 + confidence / 2.0) },

@@ -3,7 +3,7 @@
 use engine::Predictions;
 
 use crate::check::Evaluation;
-use crate::intervals::{Interval, bootstrap, wilson};
+use crate::intervals::{Interval, bootstrap};
 use crate::judged::Judged;
 use crate::metrics::{Direction, Form, METRICS, Measure, Metric, MetricRow, Statistic};
 
@@ -109,8 +109,8 @@ impl Evaluation {
             let (at, place) = (position(&families, row, form), form.place());
             let (statistic, value) = (&families[at].statistic, values[at][place]);
             let n = statistic.n(place);
-            let hits = statistic.hits(place).filter(|_| !value.is_nan());
-            let Interval { low, high } = hits.map_or(drawn[at][place], |hits| wilson(hits, n, self.interval));
+            let own = statistic.interval(place, self.interval, seed);
+            let Interval { low, high } = own.unwrap_or(drawn[at][place]);
             let class = if let Form::Class(class) = form { Some(classes[class].clone()) } else { None };
             Row { metric: name.to_string(), class, value, low, high, n }
         };

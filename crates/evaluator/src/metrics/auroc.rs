@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::average::{Average, Form, fill_averages};
 use super::{Direction, Judged, Measure, MetricRow, Statistic};
+use crate::intervals::Interval;
 
 pub static ROW: MetricRow = MetricRow {
     name: "auroc",
@@ -96,7 +97,7 @@ impl Statistic for Areas {
         place.checked_sub(Average::ALL.len()).map_or(self.n, |class| self.supports[class])
     }
 
-    fn hits(&self, _: usize) -> Option<usize> {
+    fn interval(&self, _: usize, _: f64, _: u64) -> Option<Interval> {
         None
     }
 }

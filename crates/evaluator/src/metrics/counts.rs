@@ -5,6 +5,7 @@
 
 use super::average::{Average, Form, fill_averages};
 use super::{Judged, Statistic};
+use crate::intervals::{Interval, wilson};
 
 /// Of one class, or of all classes thrown together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,10 +104,13 @@ impl Statistic for Ratios {
         (self.ratio.n)(&self.counts(place))
     }
 
-    fn hits(&self, place: usize) -> Option<usize> {
+    fn interval(&self, place: usize, confidence: f64, _: u64) -> Option<Interval> {
         let is_class = place >= Average::ALL.len();
         // Thrown together, every one of the three is the share of right decisions.
         let is_micro = place == Form::Average(Average::Micro).place();
-        (is_micro || is_class && self.ratio.is_share).then(|| self.counts(place).both)
+        let is_share = is_micro || is_class && self.ratio.is_share;
+        let counts = self.counts(place);
+        let is_defined = !(self.ratio.value)(&counts).is_nan();
+        (is_share && is_defined).then(|| wilson(counts.both, (self.ratio.n)(&counts), confidence))
     }
 }

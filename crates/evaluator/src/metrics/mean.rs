@@ -1,6 +1,7 @@
 //! Metrics that are the mean of one number a sample.
 
 use super::{Judged, Statistic};
+use crate::intervals::{Interval, wilson};
 
 /// The mean over the samples.
 pub struct Mean {
@@ -40,7 +41,8 @@ impl Statistic for Mean {
         self.samples.len()
     }
 
-    fn hits(&self, _: usize) -> Option<usize> {
-        self.is_share.then(|| self.samples.iter().sum::<f64>() as usize)
+    fn interval(&self, _: usize, confidence: f64, _: u64) -> Option<Interval> {
+        let (hits, n) = (self.samples.iter().sum::<f64>() as usize, self.samples.len());
+        (self.is_share && n > 0).then(|| wilson(hits, n, confidence))
     }
 }

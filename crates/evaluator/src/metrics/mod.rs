@@ -22,6 +22,7 @@ pub use calibration_error::{BINS, Bin, bins};
 
 use spec::nearest;
 
+use crate::intervals::Interval;
 use crate::judged::Judged;
 
 /// Which values of a metric are better.
@@ -70,8 +71,8 @@ pub trait Statistic: Send + Sync {
     /// The number of samples that the value at `place` rests on.
     fn n(&self, place: usize) -> usize;
 
-    /// The count that the value at `place` is a share of [`Statistic::n`] of, if it is the share of independent samples.
-    fn hits(&self, place: usize) -> Option<usize>;
+    /// An interval of the value at `place` that is better than the bootstrap's; `seed` is for one that draws.
+    fn interval(&self, place: usize, confidence: f64, seed: u64) -> Option<Interval>;
 }
 
 /// All metrics, by name.
