@@ -74,9 +74,9 @@ spec::section! {
     /// Mean and standard deviation of each channel, of values from 0 to 1.
     pub struct Statistics {
         /// The mean of each channel.
-        pub mean: Vec<f64> = required;
+        pub mean: Vec<f64> = required, example "[0.4914, 0.4822, 0.4465]";
         /// The standard deviation of each channel.
-        pub std: Vec<f64> = required;
+        pub std: Vec<f64> = required, example "[0.2470, 0.2435, 0.2616]";
     }
 }
 

@@ -10,13 +10,13 @@ spec::section! {
     /// One file of the publisher.
     pub struct SourceSection {
         /// Where it is; an archive (`.tar.gz`) is unpacked.
-        pub url: String = required;
+        pub url: String = required, example "https://example.org/flowers.tar.gz";
         /// Its size.
-        pub bytes: Option<u64> = none, unit "bytes";
+        pub bytes: Option<u64> = none, unit "bytes", example "170498071";
         /// Its SHA-256.
-        pub sha256: Option<Hex<64>> = none;
+        pub sha256: Option<Hex<64>> = none, example "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce";
         /// Its MD5, where the publisher gives no other.
-        pub md5: Option<Hex<32>> = none;
+        pub md5: Option<Hex<32>> = none, example "c58f30108f718f92721af3b95e74349a";
     }
 }
 
@@ -24,29 +24,29 @@ spec::section! {
     /// A dataset: what it is, where its publisher keeps it, how it may lie on disk.
     pub struct CardSection {
         /// The name that experiments use.
-        pub name: String = required, ty Type::Name;
+        pub name: String = required, ty Type::Name, example "flowers";
         /// The name for people.
-        pub title: Option<String> = none;
+        pub title: Option<String> = none, example "Flowers of my garden";
         /// The shape of the images; with `classes` short for `fields`.
-        pub image: Option<ImageShape> = none;
+        pub image: Option<ImageShape> = none, example "[32, 32, 3]";
         /// The names of the classes; of several labels, each with its list.
-        pub classes: Option<Classes> = none;
+        pub classes: Option<Classes> = none, example "[rose, tulip]";
         /// Which of several labels is the class.
-        pub label: Option<String> = none;
+        pub label: Option<String> = none, example "fine";
         /// What a sample consists of: an image and a class.
-        pub fields: Option<Named<FieldWords>> = none;
+        pub fields: Option<Named<FieldWords>> = none, example "{image: {type: image, shape: [32, 32, 3]}, label: {type: class, classes: [rose, tulip]}}";
         /// How many samples each split has.
-        pub samples: Named<usize> = {};
+        pub samples: Named<usize> = {}, example "{train: 50000, test: 10000}";
         /// What may be done with it.
-        pub licence: Option<String> = none, synonyms &["license"];
+        pub licence: Option<String> = none, synonyms &["license"], example "CC BY 4.0";
         /// What to cite.
-        pub citation: Option<String> = none;
+        pub citation: Option<String> = none, example "Doe 2026";
         /// The publisher's files.
-        pub sources: Vec<SourceSection> = [], synonyms &["urls", "download"];
+        pub sources: Vec<SourceSection> = [], synonyms &["urls", "download"], example "[{url: https://example.org/flowers.tar.gz, bytes: 170498071}]";
         /// How the files may lie on disk; the first that is there is read.
-        pub layouts: Vec<LayoutWords> = required;
+        pub layouts: Vec<LayoutWords> = required, example "[{format: image_folder, folder: flowers, splits: {train: train, test: test}}]";
         /// Mean and standard deviation of the training images.
-        pub statistics: Option<Statistics> = none;
+        pub statistics: Option<Statistics> = none, example "{mean: [0.49, 0.48, 0.45], std: [0.25, 0.24, 0.26]}";
     }
 }
 
@@ -54,7 +54,7 @@ spec::section! {
     /// 8-bit pixels.
     pub struct ImageField {
         /// Height, width and channels.
-        pub shape: ImageShape = required;
+        pub shape: ImageShape = required, example "[32, 32, 3]";
     }
 }
 
@@ -62,7 +62,7 @@ spec::section! {
     /// One of the classes.
     pub struct ClassField {
         /// The names of the classes; of several labels, each with its list.
-        pub classes: Classes = required;
+        pub classes: Classes = required, example "[rose, tulip]";
     }
 }
 

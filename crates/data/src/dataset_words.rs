@@ -11,9 +11,9 @@ spec::section! {
     /// A card by its name, with a choice among its labels.
     pub struct NamedCard {
         /// The name of the card.
-        pub card: String = required, ty Type::Name;
+        pub card: String = required, ty Type::Name, example "cifar100";
         /// Which of its labels is the class, where it has several.
-        pub label: Option<String> = none;
+        pub label: Option<String> = none, example "coarse";
     }
 }
 
@@ -29,17 +29,17 @@ spec::section! {
     /// A folder of one's own: in it a folder for each class, or `train`, `validation` and `test` with those.
     pub struct FolderInPlace {
         /// How the files lie: `image_folder`.
-        pub format: FolderFormat = image_folder;
+        pub format: FolderFormat = image_folder, example "image_folder";
         /// The folder, below the current one or a data folder.
-        pub path: RelativePath = required, synonyms &["folder", "root", "dir", "directory"];
+        pub path: RelativePath = required, synonyms &["folder", "root", "dir", "directory"], example "photos";
         /// The shape of the images.
         pub image: ImageShape = [any, any, 3];
         /// The class folders, in the order of the labels; left out, all there are, in the order of their names.
-        pub classes: Option<Vec<String>> = none;
+        pub classes: Option<Vec<String>> = none, example "[cat, dog]";
         /// The folder of each split; left out, `train`, `validation` (or `val`) and `test` where these are there, else `all`.
-        pub splits: Option<Named<RelativePath>> = none;
+        pub splits: Option<Named<RelativePath>> = none, example "{train: train, test: test}";
         /// Mean and standard deviation of the training images.
-        pub statistics: Option<Statistics> = none;
+        pub statistics: Option<Statistics> = none, example "{mean: [0.49, 0.48, 0.45], std: [0.25, 0.24, 0.26]}";
     }
 }
 

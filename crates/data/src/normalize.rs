@@ -8,9 +8,9 @@ spec::section! {
     /// Example: `{mean: [0.1307], std: [0.3081]}`.
     struct Statistics {
         /// The mean of each channel, of values from 0 to 1.
-        mean: Vec<f64> = required;
+        mean: Vec<f64> = required, example "[0.4914, 0.4822, 0.4465]";
         /// The standard deviation of each channel, of values from 0 to 1.
-        std: Vec<f64> = required, synonyms &["stddev", "sd"];
+        std: Vec<f64> = required, synonyms &["stddev", "sd"], example "[0.2470, 0.2435, 0.2616]";
     }
 }
 

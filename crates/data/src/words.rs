@@ -32,15 +32,15 @@ spec::section! {
     /// One of the three parts: where its samples come from and how many they are.
     pub struct PartSection {
         /// The split of the dataset, or a list of splits that are joined.
-        pub split: Splits = required, synonyms &["splits", "from", "subset"];
+        pub split: Splits = required, synonyms &["splits", "from", "subset"], example "train";
         /// The share of the split that this part takes; without a share it takes what the other parts leave.
-        pub fraction: Option<f64> = none, above 0.0, max 1.0, synonyms &["share", "ratio", "percent"];
+        pub fraction: Option<f64> = none, above 0.0, max 1.0, synonyms &["share", "ratio", "percent"], example "0.1";
         /// How many samples of the split this part takes.
-        pub count: Option<usize> = none, min 1.0, unit "samples", synonyms &["n", "size", "n_samples"];
+        pub count: Option<usize> = none, min 1.0, unit "samples", synonyms &["n", "size", "n_samples"], example "5000";
         /// Which ones: `random`, each class by its share, or `last`.
         pub take: Take = random;
         /// Thins the split to so many samples, each class by its share, before any part takes from it.
-        pub limit: Option<usize> = none, min 1.0, unit "samples", synonyms &["max_samples", "subsample"];
+        pub limit: Option<usize> = none, min 1.0, unit "samples", synonyms &["max_samples", "subsample"], example "2000";
     }
 }
 
@@ -48,22 +48,22 @@ spec::section! {
     /// Which dataset, who is in which part, and what becomes of the images.
     pub struct DataSection {
         /// What is learned from. A name, `cifar10`, or a card in place.
-        pub dataset: Node = required, ty DATASET, synonyms &["name"];
+        pub dataset: Node = required, ty DATASET, synonyms &["name"], example "cifar10";
         /// The dataset that is used, and announced, where the first is neither here nor downloadable.
-        pub fallback: Option<Node> = none, ty DATASET;
+        pub fallback: Option<Node> = none, ty DATASET, example "shapes10";
         /// What trains. Where it is left out: the split `train`.
-        pub train: Option<PartSection> = none, synonyms &["training"];
+        pub train: Option<PartSection> = none, synonyms &["training"], example "{split: train}";
         /// What is measured after every epoch, and chosen by.
-        pub validation: Option<PartSection> = none, synonyms &["val", "valid", "dev"];
+        pub validation: Option<PartSection> = none, synonyms &["val", "valid", "dev"], example "{split: train, fraction: 0.1}";
         /// What the last numbers are measured on. Where it is left out: the split `test`, if the dataset has one.
-        pub test: Option<PartSection> = none, synonyms &["testing"];
+        pub test: Option<PartSection> = none, synonyms &["testing"], example "{split: test}";
         /// Cuts what trains into so many folds, each class by its share, and makes one run for each: the fold is the
         /// validation part, and the others train.
-        pub folds: Option<usize> = none, min 2.0, unit "folds", synonyms &["k_folds", "k", "cross_validation", "n_splits"];
+        pub folds: Option<usize> = none, min 2.0, unit "folds", synonyms &["k_folds", "k", "cross_validation", "n_splits"], example "5";
         /// The fold that validates, from 1; left out, every fold has its run.
-        pub fold: Option<usize> = none, min 1.0;
+        pub fold: Option<usize> = none, min 1.0, example "1";
         /// The column of `samples.csv`, beside the images, that says which samples belong together: no group is in two parts.
-        pub group: Option<String> = none, synonyms &["groups", "group_by"];
+        pub group: Option<String> = none, synonyms &["groups", "group_by"], example "video";
         /// Decides who is in which part; the run's seed does not, so that repeated runs compare on the same samples.
         pub split_seed: u64 = 0;
         /// Allows choosing by the test part, which every table then shows.

@@ -109,7 +109,7 @@ pub fn reference() -> String {
     let mut text = format!(
         "# Reference\n\nEvery word of the language, written from the tables that the checker reads. `etalon list` prints \
          the same tables, `etalon schema` hands them to an editor.\n\n## An experiment\n\n{}",
-        spec::section_reference("", &Experiment::SECTION)
+        spec::section_reference(&Experiment::SECTION)
     );
     for table in Table::value_variants() {
         let name = table.to_possible_value().expect("no table is hidden").get_name().to_string();
@@ -126,4 +126,65 @@ pub fn reference() -> String {
         }
     }
     text.trim_end().to_string() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use spec::{Faults, Field, Form, Section, Type, parse, resolve};
+
+    use super::*;
+
+    /// Every key of a section and of those in it, with its path.
+    fn keys(path: &str, section: &'static Section, found: &mut Vec<(String, &'static Field)>) {
+        fields(path, section.fields, found);
+    }
+
+    fn fields(path: &str, fields: &'static [Field], found: &mut Vec<(String, &'static Field)>) {
+        for field in fields.iter().filter(|field| !matches!(field.ty, Type::Later)) {
+            let path = format!("{path}.{}", field.name);
+            below(&path, &field.ty, found);
+            found.push((path, field));
+        }
+    }
+
+    fn below(path: &str, ty: &'static Type, found: &mut Vec<(String, &'static Field)>) {
+        match ty {
+            Type::Section(inner) => keys(path, inner, found),
+            Type::Either(types) => types.iter().for_each(|ty| below(path, ty, found)),
+            Type::List { of, .. } => below(path, of, found),
+            Type::Own(own) => own.forms.iter().for_each(|form| {
+                if let Form::Type(ty) | Form::Named(ty) = form {
+                    below(path, ty, found);
+                }
+            }),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_example_of_a_key_is_right() {
+        let mut found = Vec::new();
+        keys("", &Experiment::SECTION, &mut found);
+        for table in Table::value_variants() {
+            let Content::Kinds(tables) = table.content(&[]) else { continue };
+            for table in tables {
+                fields(table.what, table.common, &mut found);
+                (table.kinds)().into_iter().for_each(|kind| fields(kind.name, kind.fields, &mut found));
+            }
+        }
+        let mut wrong = Vec::new();
+        for (path, field) in found {
+            let (mut sources, mut faults) = (Sources::new(), Faults::new());
+            let yaml = format!("{}: {}", field.name, field.shown_example());
+            let tree = parse("example", yaml.as_bytes(), &mut sources, &mut faults);
+            if let Some(entry) = tree.as_ref().and_then(|tree| tree.map()?.entries.first()) {
+                resolve(&entry.node, &field.ty, &mut faults);
+            }
+            let told = faults.lines(&sources).first().map(|fault| fault.message.clone());
+            if field.shown_example().is_empty() || told.is_some() {
+                wrong.push(format!("{path}: {yaml} {}", told.unwrap_or_default()));
+            }
+        }
+        assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+    }
 }

@@ -49,9 +49,9 @@ spec::section! {
     /// What a run may take; an estimate above it refuses the experiment before it starts.
     pub struct LimitsSection {
         /// Most memory.
-        pub memory_gb: Option<f64> = none, above 0.0, unit "GB", synonyms &["memory", "ram_gb"];
+        pub memory_gb: Option<f64> = none, above 0.0, unit "GB", synonyms &["memory", "ram_gb"], example "4";
         /// Most time of training.
-        pub hours: Option<f64> = none, above 0.0, unit "hours", synonyms &["max_hours", "time"];
+        pub hours: Option<f64> = none, above 0.0, unit "hours", synonyms &["max_hours", "time"], example "2";
     }
 }
 
@@ -59,23 +59,23 @@ spec::section! {
     /// One experiment: data, network, loss, optimizer, training, evaluation and export.
     pub struct Experiment {
         /// Name of the experiment and of the folder of its runs; default: the file's name.
-        pub name: String = required;
+        pub name: String = required, example "cifar_cnn";
         /// What it is for, in a sentence.
-        pub description: String = "";
+        pub description: String = "", example "Does label smoothing help?";
         /// What the network is for.
-        pub task: Task = classification;
+        pub task: Task = classification, example "classification";
         /// Decides initial weights, order, augmentation and dropout; not who is in which part.
         pub seed: u64 = 1;
         /// Which samples, and what is done to them before the network.
-        pub data: data::DataSection = required;
+        pub data: data::DataSection = required, example "{dataset: cifar10}";
         /// The network.
-        pub model: Node = required, ty model::MODEL;
+        pub model: Node = required, ty model::MODEL, example "{preset: resnet20}";
         /// What training makes small.
         pub loss: Chosen = required, kinds &trainer::LOSSES;
         /// How it is made small.
-        pub optimizer: Chosen = required, kinds &trainer::OPTIMIZERS;
+        pub optimizer: Chosen = required, kinds &trainer::OPTIMIZERS, example "{type: adam, learning_rate: 0.001}";
         /// How long and in which batches.
-        pub train: trainer::TrainSection = required;
+        pub train: trainer::TrainSection = required, example "{epochs: 10}";
         /// What is measured, on which part.
         pub evaluate: evaluator::words::EvaluateSection = {};
         /// What is written for other programs, and how it is proven.
@@ -85,15 +85,15 @@ spec::section! {
         /// What a run may take.
         pub limits: LimitsSection = {};
         /// Files that this one is laid over, relative to it; the later wins. Mappings merge, lists are replaced.
-        pub extends: Elsewhere = none, ty Type::List { of: &Type::Text, lone: true };
+        pub extends: Elsewhere = none, ty Type::List { of: &Type::Text, lone: true }, example "base.yaml";
         /// Names for values: `$width` stands for what `width` is here, anywhere below.
-        pub vars: Elsewhere = none, synonyms &["variables"];
+        pub vars: Elsewhere = none, synonyms &["variables"], example "{width: 32}";
         /// Changes by path to what is extended: `{model.layers.dense_2.dense.units: 100}`.
-        pub r#override: Elsewhere = none, synonyms &["overrides"];
+        pub r#override: Elsewhere = none, synonyms &["overrides"], example "{optimizer.learning_rate: 0.01}";
         /// One run for each of these seeds.
-        pub seeds: Elsewhere = none, ty SEEDS;
+        pub seeds: Elsewhere = none, ty SEEDS, example "[1, 2, 3]";
         /// Many runs with other values.
-        pub sweep: Elsewhere = none, ty SWEEP;
+        pub sweep: Elsewhere = none, ty SWEEP, example "{vary: {optimizer.learning_rate: [0.1, 0.01]}}";
     }
 }
 

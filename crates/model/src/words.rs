@@ -35,14 +35,19 @@ static SHELL: Section = Section {
     name: "model",
     doc: "The network.",
     fields: &[
-        Field::optional("preset", "A network that is known by name; short for a list with this one step.", Type::Text),
-        Field::optional("defaults", "Parameters by kind of layer, for those that leave them out.", BY_NAME),
+        Field::optional("preset", "A network that is known by name; short for a list with this one step.", Type::Text)
+            .example("resnet20"),
+        Field::optional("defaults", "Parameters by kind of layer, for those that leave them out.", BY_NAME)
+            .example("{conv2d: {padding: same}}"),
         Field::optional(
             "blocks",
             "Lists of layers with parameters, used like layers; new weights at each use.",
             BY_NAME,
-        ),
-        Field::optional("layers", "The layers in order.", STEPS).synonyms(&["architecture", "layer"]),
+        )
+        .example("{step: {parameters: {filters: required}, layers: [{conv2d: {filters: $filters, kernel_size: 3}}]}}"),
+        Field::optional("layers", "The layers in order.", STEPS)
+            .synonyms(&["architecture", "layer"])
+            .example("[flatten, {dense: $classes}]"),
         Field::later("networks", "Lists of layers with the same weights at each use."),
         Field::later("inputs", "The network's inputs by name."),
         Field::later("outputs", "The network's outputs by name."),

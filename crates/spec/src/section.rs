@@ -26,7 +26,8 @@ pub const fn key_of(field: &'static str) -> &'static str {
 /// ```
 ///
 /// `= value` is a default (YAML), `= none` a setting that is off, `= required` one that must be there. Behind it stand
-/// calls of [`crate::Field`]'s methods: `min`, `max`, `above`, `below`, `unit`, `synonyms`, `kinds`, `steps`, `ty`.
+/// calls of [`crate::Field`]'s methods: `min`, `max`, `above`, `below`, `unit`, `synonyms`,
+/// `example`, `kinds`, `steps`, `ty`.
 #[macro_export]
 macro_rules! section {
     (

@@ -122,6 +122,8 @@ pub struct Field {
     pub can_be_off: bool,
     /// Names that other tools use for it; answered with a suggestion.
     pub synonyms: &'static [&'static str],
+    /// A value as YAML for the reference; empty where one follows from type and default.
+    pub example: &'static str,
 }
 
 /// A mapping with known keys.
@@ -170,22 +172,31 @@ impl KindTable {
 impl Field {
     /// A key that must be there.
     pub const fn required(name: &'static str, doc: &'static str, ty: Type) -> Field {
-        Field { name, doc, unit: "", ty, default: Default::Required, can_be_off: false, synonyms: &[] }
+        Field { name, doc, unit: "", ty, default: Default::Required, can_be_off: false, synonyms: &[], example: "" }
     }
 
     /// A key that is off where it is left out.
     pub const fn optional(name: &'static str, doc: &'static str, ty: Type) -> Field {
-        Field { name, doc, unit: "", ty, default: Default::Off, can_be_off: true, synonyms: &[] }
+        Field { name, doc, unit: "", ty, default: Default::Off, can_be_off: true, synonyms: &[], example: "" }
     }
 
     /// A key with a default, as YAML.
     pub const fn with_default(name: &'static str, doc: &'static str, ty: Type, yaml: &'static str) -> Field {
-        Field { name, doc, unit: "", ty, default: Default::Yaml(yaml), can_be_off: false, synonyms: &[] }
+        Field { name, doc, unit: "", ty, default: Default::Yaml(yaml), can_be_off: false, synonyms: &[], example: "" }
     }
 
     /// A key that is reserved and answered with "not yet".
     pub const fn later(name: &'static str, doc: &'static str) -> Field {
-        Field { name, doc, unit: "", ty: Type::Later, default: Default::Off, can_be_off: true, synonyms: &[] }
+        Field {
+            name,
+            doc,
+            unit: "",
+            ty: Type::Later,
+            default: Default::Off,
+            can_be_off: true,
+            synonyms: &[],
+            example: "",
+        }
     }
 
     /// The same, switched off by `none` where its Rust type may be off.
@@ -201,6 +212,11 @@ impl Field {
     /// The same with names that other tools use.
     pub const fn synonyms(self, synonyms: &'static [&'static str]) -> Field {
         Field { synonyms, ..self }
+    }
+
+    /// The same with a value that the reference shows.
+    pub const fn example(self, example: &'static str) -> Field {
+        Field { example, ..self }
     }
 
     /// The same, at least this.

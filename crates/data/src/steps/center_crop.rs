@@ -10,7 +10,7 @@ spec::section! {
     /// Example: `- center_crop: {size: 224, mode: evaluate}`.
     pub struct CenterCrop {
         /// Height and width of what is kept.
-        pub size: [usize; 2] = required, min 1.0, unit "pixels", synonyms &["crop_size"];
+        pub size: [usize; 2] = required, min 1.0, unit "pixels", synonyms &["crop_size"], example "28";
     }
 }
 

@@ -10,7 +10,7 @@ spec::section! {
     /// Example: `- crop: {size: [20, 32], top: 4}`.
     pub struct Crop {
         /// Height and width of what is kept.
-        pub size: [usize; 2] = required, min 1.0, unit "pixels", synonyms &["crop_size"];
+        pub size: [usize; 2] = required, min 1.0, unit "pixels", synonyms &["crop_size"], example "[24, 24]";
         /// The row of the image that becomes the first.
         pub top: usize = 0, unit "pixels", synonyms &["y"];
         /// The column of the image that becomes the first.

@@ -11,7 +11,7 @@ spec::section! {
     /// Example: `- pad: {padding: 2, fill: edge}`.
     pub struct Pad {
         /// Rows above and as many below, columns at the left and as many at the right.
-        pub padding: [usize; 2] = required, max 4096.0, unit "pixels", synonyms &["size"];
+        pub padding: [usize; 2] = required, max 4096.0, unit "pixels", synonyms &["size"], example "4";
         /// What they hold: a value from 0 to 255, one a channel, `mean` (of the image), `edge` or `reflect`.
         pub fill: Fill = 0, synonyms &["value", "padding_mode"];
     }

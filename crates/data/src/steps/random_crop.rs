@@ -11,7 +11,7 @@ spec::section! {
     /// Example: `- random_crop: {padding: 4}`.
     pub struct RandomCrop {
         /// Height and width of the window. Where it is left out, those of the image before padding.
-        pub size: Option<[usize; 2]> = none, min 1.0, unit "pixels", synonyms &["crop_size"];
+        pub size: Option<[usize; 2]> = none, min 1.0, unit "pixels", synonyms &["crop_size"], example "32";
         /// Rows added above and as many below, columns at the left and as many at the right.
         pub padding: [usize; 2] = 0, max 4096.0, unit "pixels", synonyms &["pad"];
         /// What they hold: a value from 0 to 255, one a channel, `mean` (of the image), `edge` or `reflect`.

@@ -12,7 +12,7 @@ spec::section! {
     /// Example: `- random_erasing: 8`.
     pub struct RandomErasing {
         /// The side of the square.
-        pub size: usize = required, min 1.0, max 16384.0, unit "pixels", synonyms &["length", "side"];
+        pub size: usize = required, min 1.0, max 16384.0, unit "pixels", synonyms &["length", "side"], example "8";
         /// The colour of the square: a value from 0 to 255, one a channel, or `mean` (of the image).
         pub fill: Colour = 0, synonyms &["value"];
     }

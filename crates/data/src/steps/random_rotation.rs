@@ -24,7 +24,7 @@ spec::section! {
     /// Example: `- random_rotation: 15`.
     pub struct RandomRotation {
         /// The largest angle to either side.
-        pub degrees: f64 = required, min 0.0, max 180.0, unit "degrees", synonyms &["angle", "factor"];
+        pub degrees: f64 = required, min 0.0, max 180.0, unit "degrees", synonyms &["angle", "factor"], example "15";
         /// What stands in the corners: a value from 0 to 255, one a channel, `mean` (of the image), `edge` or `reflect`.
         pub fill: Fill = 0, synonyms &["fill_mode", "fill_value"];
         /// How pixels between pixels are found: `nearest`, `linear` or `cubic`.

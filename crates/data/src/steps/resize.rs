@@ -42,7 +42,7 @@ spec::section! {
     /// Example: `- resize: {size: 224, fit: letterbox}`.
     pub struct Resize {
         /// Height and width.
-        pub size: [usize; 2] = required, min 1.0, max 16384.0, unit "pixels", synonyms &["shape", "output_size"];
+        pub size: [usize; 2] = required, min 1.0, max 16384.0, unit "pixels", synonyms &["shape", "output_size"], example "[224, 224]";
         /// How pixels between pixels are found: `nearest`, `linear`, `cubic`, `area` or `lanczos`.
         pub interpolation: Interpolation = linear, synonyms &["method", "filter"];
         /// What becomes of the proportions: `stretch`, `shorter_side` or `letterbox`.

@@ -20,9 +20,9 @@ spec::section! {
     /// By what trials are judged: a metric of the validation part, never of the test part.
     pub struct ObjectiveSection {
         /// The metric whose largest value wins, `validation/accuracy`.
-        pub maximize: Option<String> = none;
+        pub maximize: Option<String> = none, example "validation/accuracy";
         /// The metric whose smallest value wins, `validation/loss`.
-        pub minimize: Option<String> = none;
+        pub minimize: Option<String> = none, example "validation/loss";
     }
 }
 
@@ -32,9 +32,9 @@ spec::section! {
         /// How values are chosen: `grid`, `random` or `tpe`.
         pub method: Method = grid;
         /// Paths as in `override`, each with a list of values, or with `{uniform: [low, high]}`, `log_uniform`, `int_uniform` or `choice`.
-        pub vary: Node = required, synonyms &["parameters", "search_space", "space"];
+        pub vary: Node = required, synonyms &["parameters", "search_space", "space"], example "{optimizer.learning_rate: {log_uniform: [1e-4, 0.1]}}";
         /// How many points `random` and `tpe` try.
-        pub trials: Option<usize> = none, min 1.0, max 100000.0, unit "trials", synonyms &["n_trials", "num_trials", "num_samples"];
+        pub trials: Option<usize> = none, min 1.0, max 100000.0, unit "trials", synonyms &["n_trials", "num_trials", "num_samples"], example "24";
         /// By what trials are judged; the winner alone is then measured on the test part.
         pub objective: Option<ObjectiveSection> = none, synonyms &["metric", "goal"];
         /// Ends trials early that fall behind the others.

@@ -5,8 +5,9 @@ use spec::{Field, Kind, Type};
 
 use super::{Build, Dims, Layer, LayerKind, Refusal, show};
 
-static FIELDS: [Field; 1] =
-    [Field::required("from", "The names of what is added, two or more.", Type::Free).synonyms(&["inputs", "layers"])];
+static FIELDS: [Field; 1] = [Field::required("from", "The names of what is added, two or more.", Type::Free)
+    .synonyms(&["inputs", "layers"])
+    .example("[main, shortcut]")];
 
 /// The row of the table.
 pub(super) static ROW: LayerKind = LayerKind {

@@ -12,9 +12,9 @@ spec::section! {
     /// A convolution over images: each of its filters looks at a window of all channels.
     struct Words {
         /// The number of filters, which are the output's channels.
-        filters: usize = required, min 1.0, max 65536.0, synonyms &["out_channels", "channels", "features", "units"];
+        filters: usize = required, min 1.0, max 65536.0, synonyms &["out_channels", "channels", "features", "units"], example "32";
         /// Size of the window.
-        kernel_size: [usize; 2] = required, min 1.0, max 4096.0, unit "pixels", synonyms &["kernel", "window", "size"];
+        kernel_size: [usize; 2] = required, min 1.0, max 4096.0, unit "pixels", synonyms &["kernel", "window", "size"], example "3";
         /// Step from window to window.
         stride: [usize; 2] = 1, min 1.0, max 4096.0, unit "pixels", synonyms &["strides"];
         /// What is around the image: `valid` (nothing), `same`, or a number of zeros on each side.

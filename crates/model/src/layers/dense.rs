@@ -11,7 +11,7 @@ spec::section! {
     /// Every unit is a weighted sum of all features.
     struct Words {
         /// The number of units.
-        units: usize = required, min 1.0, max 16777216.0, synonyms &["out_features", "filters", "features", "output_size"];
+        units: usize = required, min 1.0, max 16777216.0, synonyms &["out_features", "filters", "features", "output_size"], example "64";
         /// Whether a number is added to each unit.
         bias: bool = true, synonyms &["use_bias"];
         /// What is applied behind it.

@@ -11,7 +11,7 @@ spec::section! {
     /// In training, zeroes elements at random and divides the others by the share that stays (Srivastava et al. 2014).
     struct Words {
         /// The share that is zeroed.
-        rate: f64 = required, min 0.0, below 1.0, synonyms &["p", "probability", "drop"];
+        rate: f64 = required, min 0.0, below 1.0, synonyms &["p", "probability", "drop"], example "0.5";
     }
 }
 

@@ -137,9 +137,12 @@ pub static LAYERS: KindTable =
 
 /// The keys of every layer.
 static COMMON: [Field; 3] = [
-    Field::optional("name", "What it is called by others; default: its kind.", Type::Name).synonyms(&["id"]),
+    Field::optional("name", "What it is called by others; default: its kind.", Type::Name)
+        .synonyms(&["id"])
+        .example("stem"),
     Field::optional("from", "What it reads: a name; default: the layer before.", Type::Free)
-        .synonyms(&["input", "inputs"]),
+        .synonyms(&["input", "inputs"])
+        .example("stem"),
     Field::optional("when", "Whether it is there; where not, its name stands for what it would read.", Type::Boolean),
 ];
 

@@ -9,7 +9,7 @@ spec::section! {
     /// Appends channels of zeros.
     struct Words {
         /// The number of channels afterwards.
-        to: usize = required, min 1.0, max 65536.0, synonyms &["channels", "filters"];
+        to: usize = required, min 1.0, max 65536.0, synonyms &["channels", "filters"], example "32";
     }
 }
 

@@ -11,9 +11,9 @@ spec::section! {
     /// The maximum or the mean of each channel under a window.
     struct Words {
         /// Size of the window.
-        kernel_size: [usize; 2] = required, min 1.0, max 4096.0, unit "pixels", synonyms &["pool_size", "kernel", "size", "window"];
+        kernel_size: [usize; 2] = required, min 1.0, max 4096.0, unit "pixels", synonyms &["pool_size", "kernel", "size", "window"], example "2";
         /// Step from window to window; where it is left out, that of the window's own size.
-        stride: Option<[usize; 2]> = none, min 1.0, max 4096.0, unit "pixels", synonyms &["strides"];
+        stride: Option<[usize; 2]> = none, min 1.0, max 4096.0, unit "pixels", synonyms &["strides"], example "2";
         /// What is around the image; it never wins a maximum and does not count in an average.
         padding: Padding = valid, synonyms &["pad"];
     }

@@ -112,7 +112,8 @@ pub static BASES: KindTable = KindTable {
 static COMMON: [Field; 6] = [
     Field::required("learning_rate", "The step size, before the schedule.", <f64 as Word>::TYPE)
         .above(0.0)
-        .synonyms(&["lr", "rate", "eta", "step_size"]),
+        .synonyms(&["lr", "rate", "eta", "step_size"])
+        .example("0.001"),
     Field::with_default("schedule", "A factor on the rate over the training.", Type::Kind(&SCHEDULES), "constant")
         .synonyms(&["lr_schedule", "scheduler", "lr_scheduler", "learning_rate_schedule"]),
     Field::optional(
@@ -121,7 +122,8 @@ static COMMON: [Field; 6] = [
         <f64 as Word>::TYPE,
     )
     .above(0.0)
-    .synonyms(&["clipnorm", "global_clipnorm", "max_norm", "clip_grad_norm", "gradient_clip"]),
+    .synonyms(&["clipnorm", "global_clipnorm", "max_norm", "clip_grad_norm", "gradient_clip"])
+    .example("1.0"),
     Field::with_default(
         "weight_decay",
         "Adds this times the parameter to its gradient; adamw takes learning_rate times this times the parameter off it.",

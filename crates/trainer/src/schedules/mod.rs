@@ -77,9 +77,9 @@ spec::section! {
     /// The rise of the rate at the beginning.
     pub struct Warmup {
         /// Epochs over which the rate rises to its height.
-        pub warmup_epochs: Option<f64> = none, min 0.0, unit "epochs", synonyms &["warmup"];
+        pub warmup_epochs: Option<f64> = none, min 0.0, unit "epochs", synonyms &["warmup"], example "5";
         /// Steps over which the rate rises to its height.
-        pub warmup_steps: Option<u64> = none, unit "steps";
+        pub warmup_steps: Option<u64> = none, unit "steps", example "500";
         /// The factor at the first step of the warm-up.
         pub warmup_from: f64 = 0.0, min 0.0, synonyms &["warmup_start", "start_factor"];
     }

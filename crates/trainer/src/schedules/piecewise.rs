@@ -10,11 +10,11 @@ spec::section! {
     /// Example: `{type: piecewise, milestones: [30, 60], factors: [1, 0.1, 0.01]}`.
     pub struct Piecewise {
         /// The epochs after which the factor changes.
-        pub milestones: Option<Vec<u64>> = none, unit "epochs", synonyms &["boundaries", "at_epochs"];
+        pub milestones: Option<Vec<u64>> = none, unit "epochs", synonyms &["boundaries", "at_epochs"], example "[60, 120]";
         /// The steps after which the factor changes.
-        pub at_steps: Option<Vec<u64>> = none, unit "steps";
+        pub at_steps: Option<Vec<u64>> = none, unit "steps", example "[20000, 40000]";
         /// The factors, one more than there are milestones.
-        pub factors: Vec<f64> = required, synonyms &["values"];
+        pub factors: Vec<f64> = required, synonyms &["values"], example "[0.1, 0.01]";
     }
 }
 

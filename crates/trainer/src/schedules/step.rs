@@ -13,13 +13,13 @@ spec::section! {
     /// Example: `{type: step, milestones: [82, 123], factor: 0.1}`.
     pub struct Step {
         /// The epochs after which the rate changes.
-        pub milestones: Option<Vec<u64>> = none, unit "epochs", synonyms &["boundaries", "at_epochs"];
+        pub milestones: Option<Vec<u64>> = none, unit "epochs", synonyms &["boundaries", "at_epochs"], example "[82, 123]";
         /// The number of epochs after which the rate changes, again and again.
-        pub every: Option<u64> = none, min 1.0, unit "epochs", synonyms &["step_size", "every_epochs"];
+        pub every: Option<u64> = none, min 1.0, unit "epochs", synonyms &["step_size", "every_epochs"], example "30";
         /// The steps after which the rate changes.
-        pub at_steps: Option<Vec<u64>> = none, unit "steps";
+        pub at_steps: Option<Vec<u64>> = none, unit "steps", example "[32000, 48000]";
         /// The number of steps after which the rate changes, again and again.
-        pub every_steps: Option<u64> = none, min 1.0, unit "steps", synonyms &["decay_steps"];
+        pub every_steps: Option<u64> = none, min 1.0, unit "steps", synonyms &["decay_steps"], example "10000";
         /// What the rate is multiplied by each time.
         pub factor: f64 = 0.1, min 0.0, synonyms &["gamma", "decay_rate"];
     }
