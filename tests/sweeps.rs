@@ -224,6 +224,15 @@ fn a_dry_run_lists_every_run_and_starts_none() {
 }
 
 #[test]
+fn a_value_that_the_sweep_would_undo_is_refused() {
+    let place = Place::new();
+    let file = "experiments/activations.yaml";
+    let said = place.call(&["check", file, "vars.act=tanh"]).expect(1);
+    assert!(said.err.contains("this is never used: the sweep varies `vars.act`"), "{}", said.err);
+    place.call(&["check", file, "vars.act=tanh", "sweep=none"]).expect(0);
+}
+
+#[test]
 fn a_failure_is_told_and_the_other_runs_go_on() {
     let place = Place::new();
     let sweep = "sweep: {vary: {optimizer: [{type: sgd, learning_rate: 3e38}, {type: adam, learning_rate: 0.001}]}}";

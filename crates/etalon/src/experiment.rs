@@ -196,13 +196,15 @@ fn check_bytes(
         faults.push(fault.help("begin for example with `task: classification`"));
         return None;
     }
-    let mut root = named(overridden(root, overrides, sources, faults), file);
+    let changes: Vec<Override> = overrides.iter().filter_map(|text| Override::parse(text, sources, faults)).collect();
+    let mut root = named(overridden(root, &changes, faults), file);
     let [seeds, sweep] = ["seeds", "sweep"].map(|key| family::take(&mut root, key).map(|entry| entry.node));
     let family: Vec<&Node> = [&seeds, &sweep].into_iter().flatten().collect();
     family::check_variables(&root, &family, faults);
     let [seeds, sweep] = [seeds, sweep].map(|node| node.map(|node| family::with_variables(&root, node, faults)));
     let mut runs = sweep::read(&root, seeds.as_ref(), sweep.as_ref(), faults);
     if let Some(runs) = &mut runs {
+        runs.check_changes(&changes, faults);
         runs.find_whole_numbers(&mut |changes, alone| drop(one(&root, changes, cards, alone)));
     }
     let first = runs.as_ref().map(Family::first).unwrap_or_default();
@@ -302,13 +304,9 @@ fn named(mut root: Node, file: &Path) -> Node {
 }
 
 /// Overrides hold for the normal form; what they put in may be short again.
-fn overridden(root: Node, overrides: &[String], sources: &mut Sources, faults: &mut Faults) -> Node {
+fn overridden(root: Node, changes: &[Override], faults: &mut Faults) -> Node {
     let mut root = spec::normalize(&root, &TYPE);
-    for text in overrides {
-        if let Some(change) = Override::parse(text, sources, faults) {
-            spec::apply_override(&mut root, &change, faults);
-        }
-    }
+    changes.iter().for_each(|change| spec::apply_override(&mut root, change, faults));
     spec::normalize(&root, &TYPE)
 }
 

@@ -15,6 +15,7 @@ use crate::experiment::{self, Checked};
 use crate::explanation::{self, origin};
 use crate::failure::{Failure, Outcome};
 use crate::network_table::network_table;
+use crate::sweep::Family;
 use crate::{pipeline, terminal};
 
 /// Arguments of `etalon explain`.
@@ -68,10 +69,14 @@ fn estimate(checked: &Checked, common: &Common) -> Estimate {
 }
 
 fn text(checked: &Checked, sources: &Sources, common: &Common) -> String {
-    let family = match &checked.family {
-        Some(_) => "The file asks for several runs (`etalon sweep FILE --dry-run` lists them); this is the first.\n\n",
-        None => "",
+    let of_family = |family: &Family| {
+        let n = family.n_runs();
+        format!(
+            "The first of {n} runs, which `etalon sweep FILE --dry-run` lists and which differ in\n{}\n",
+            family.described()
+        )
     };
+    let family = checked.family.as_ref().map(of_family).unwrap_or_default();
     let vars: String = checked.vars.iter().map(|(name, value)| format!("${name} stands for {value}\n")).collect();
     format!(
         "{family}{}\n{vars}{}estimate: {}\n",

@@ -143,6 +143,25 @@ impl Family {
         }
     }
 
+    /// What differs between the runs, a line each.
+    pub fn described(&self) -> String {
+        let mut text = self.sweep.as_ref().map(|sweep| sweep.space.described()).unwrap_or_default();
+        if !self.seeds.is_empty() {
+            let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+            text += &format!("  seed: {}\n", seeds.join(", "));
+        }
+        if self.n_folds > 0 {
+            text += &format!("  data.fold: 1 to {}\n", self.n_folds);
+        }
+        text
+    }
+
+    /// Refuses changes of the user that the sweep would undo.
+    pub fn check_changes(&self, changes: &[Override], faults: &mut Faults) {
+        let Some(sweep) = &self.sweep else { return };
+        changes.iter().filter_map(|change| sweep.space.undoes(change)).for_each(|fault| faults.push(fault));
+    }
+
     /// Whether trials are judged by an objective, and only the winner is tested.
     pub fn is_judged(&self) -> bool {
         self.sweep.as_ref().is_some_and(|sweep| sweep.objective.is_some())

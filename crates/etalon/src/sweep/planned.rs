@@ -8,6 +8,7 @@ use record::{Run, Status};
 
 use super::{Family, Point, Repeat};
 use crate::cli::Common;
+use crate::estimate::Estimate;
 use crate::experiment::{self, Checked};
 use crate::failure::Failure;
 use crate::pipeline::{self, Identity, Prepared};
@@ -25,6 +26,8 @@ pub struct Planned {
     pub epochs: Option<usize>,
     /// Whether the weights of the best epoch are evaluated.
     pub evaluates_best: bool,
+    /// How long it will take, if that can be estimated.
+    pub seconds: Option<f64>,
     /// The run that stands for it, or may become it.
     pub directory: Option<PathBuf>,
 }
@@ -61,8 +64,11 @@ impl<'a> Planner<'a> {
         let seed = checked.experiment.seed;
         let epochs = checked.training.train.epochs.map(|epochs| epochs as usize);
         let evaluates_best = checked.evaluation.weights == Weights::Best;
+        let threads = self.common.n_threads();
+        let seconds = Estimate::new(&checked, pipeline::settings(self.common).isa, threads).seconds;
         let identity = self.identity(checked)?;
-        let mut planned = Planned { seed, repeat, overrides, identity, epochs, evaluates_best, directory: None };
+        let mut planned =
+            Planned { seed, repeat, overrides, identity, epochs, evaluates_best, seconds, directory: None };
         planned.directory = self.best_of(there, &planned.identity).map(|run| run.directory.clone());
         Ok(planned)
     }

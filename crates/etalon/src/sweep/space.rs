@@ -73,6 +73,26 @@ impl Space {
         }
     }
 
+    /// What is tried at each path, a line each: `optimizer.learning_rate: 0.0001 to 0.1, logarithmic`.
+    pub fn described(&self) -> String {
+        let values = |values: &Values| match values {
+            Values::List(nodes) => nodes.iter().map(spec::to_flow).collect::<Vec<_>>().join(", "),
+            Values::Range { low, high, logarithmic, .. } => {
+                format!("{low} to {high}{}", if *logarithmic { ", logarithmic" } else { "" })
+            }
+        };
+        self.dimensions.iter().map(|one| format!("  {}: {}\n", one.path.join("."), values(&one.values))).collect()
+    }
+
+    /// A change by the user that this would undo: what is varied is never what the change says.
+    pub fn undoes(&self, change: &Override) -> Option<Fault> {
+        let dimension = self.dimensions.iter().find(|dimension| change.path.starts_with(&dimension.path))?;
+        let path = dimension.path.join(".");
+        let fault = Fault::new(change.place, format!("this is never used: the sweep varies `{path}`"));
+        let help = format!("`sweep=none` makes one run of it, `sweep.vary={{{path}: […]}}` tries other values");
+        Some(fault.related(dimension.place, "here").help(help))
+    }
+
     /// The number of points of the grid.
     pub fn n_grid(&self) -> usize {
         self.dimensions.iter().map(Dimension::n_values).fold(1, usize::saturating_mul)

@@ -1,10 +1,13 @@
 //! A family of runs in text: the ledger, what would run, and how the trials stand at the end.
 
+use std::time::Duration;
+
 use record::{Run, Status};
 use serde_json::{Value, json};
 
 use super::board::{At, Board, End, Trial, value};
 use super::planned::Planned;
+use crate::progress::duration;
 
 /// Longest text of a varied value that is shown whole.
 const LONGEST: usize = 24;
@@ -57,6 +60,7 @@ pub fn plan(board: &Board<'_>) -> String {
     let has_folds = board.family.n_folds > 0;
     let columns: &[&str] = if has_folds { &["seed", "fold", "state"] } else { &["seed", "state"] };
     let mut rows = vec![header(board, columns)];
+    let mut seconds = 0.0;
     for (at, trial) in board.trials.iter().enumerate() {
         for member in &trial.members {
             let Planned { seed, repeat, directory, .. } = &member.planned;
@@ -66,6 +70,9 @@ pub fn plan(board: &Board<'_>) -> String {
                 Some(Status::Done) => format!("there: {}", there.map(|run| run.file.id).unwrap_or_default()),
                 Some(_) => "to go on with".to_string(),
             };
+            if !state.starts_with("there") {
+                seconds += member.planned.seconds.unwrap_or(f64::NAN);
+            }
             let fold = repeat.fold.map(|fold| fold.to_string());
             rows.push(row(board, at, trial, [Some(seed.to_string()), fold, Some(state)].into_iter().flatten()));
         }
@@ -75,7 +82,18 @@ pub fn plan(board: &Board<'_>) -> String {
     if left > 0 {
         text += &format!("and {left} trials whose values depend on what these reach\n");
     }
-    text
+    text + &time(board, seconds)
+}
+
+/// How long what is left to run will take, if that can be estimated; trials that are not planned yet as the planned ones.
+fn time(board: &Board<'_>, planned: f64) -> String {
+    let seconds = planned * board.family.n_trials() as f64 / board.trials.len().max(1) as f64;
+    if !seconds.is_finite() || seconds == 0.0 {
+        return String::new();
+    }
+    let threads = board.planner.common.n_threads();
+    let at_most = if board.family.sweep.as_ref().is_some_and(|sweep| sweep.asha.is_some()) { ", at most" } else { "" };
+    format!("estimate: about {} on {threads} threads{at_most}\n", duration(Duration::from_secs_f64(seconds)))
 }
 
 /// How the trials stand at the end: the objective of each, or the first metric of its runs.
