@@ -2,6 +2,7 @@
 
 mod bench;
 mod support;
+mod traps;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

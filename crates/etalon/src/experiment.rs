@@ -174,7 +174,7 @@ pub fn check(
     sources: &mut Sources,
     faults: &mut Faults,
 ) -> Result<Option<Checked>, Failure> {
-    let written = std::fs::read(file).map_err(|e| Failure::Work(format!("cannot read {}: {e}", file.display())))?;
+    let written = family::read(file).map_err(|e| Failure::Work(format!("cannot read {}: {e}", file.display())))?;
     let cards = data::Cards::load(data_dirs, sources);
     Ok(check_bytes(file, written, overrides, &cards, sources, faults))
 }
@@ -198,6 +198,7 @@ fn check_bytes(
     }
     let changes: Vec<Override> = overrides.iter().filter_map(|text| Override::parse(text, sources, faults)).collect();
     let mut root = named(overridden(root, &changes, faults), file);
+    check_name(&root, faults);
     let [seeds, sweep] = ["seeds", "sweep"].map(|key| family::take(&mut root, key).map(|entry| entry.node));
     let family: Vec<&Node> = [&seeds, &sweep].into_iter().flatten().collect();
     family::check_variables(&root, &family, faults);
@@ -301,6 +302,15 @@ fn named(mut root: Node, file: &Path) -> Node {
         map.set("name", place, Node::word(stem.to_string_lossy(), place));
     }
     root
+}
+
+/// A name that is text must be one that a folder of runs can have.
+fn check_name(root: &Node, faults: &mut Faults) {
+    let Some(name) = root.find("name") else { return };
+    if name.text().is_some_and(|text| !record::is_folder_name(text)) {
+        let fault = Fault::new(name.place, "runs lie in a folder of this name, and no folder can be called so");
+        faults.push(fault.help("at most 100 letters without `/` and `\\`, the first no dot"));
+    }
 }
 
 /// Overrides hold for the normal form; what they put in may be short again.

@@ -170,10 +170,15 @@ fn save_run_file(directory: &Path, run: &RunFile) -> Result<()> {
     whole::write(&directory.join(files::RUN), text.as_bytes())
 }
 
+/// Whether an experiment's name can be that of the folder of its runs.
+pub fn is_folder_name(name: &str) -> bool {
+    let fits = !name.is_empty() && name.len() <= 100 && !name.starts_with('.');
+    fits && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control())
+}
+
 /// An experiment's name as the name of a folder.
 pub(crate) fn folder_name(name: &str) -> Result<&str> {
-    let fits = !name.is_empty() && name.len() <= 100 && !name.starts_with('.');
-    if fits && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control()) {
+    if is_folder_name(name) {
         return Ok(name);
     }
     Err(Error::plain(format!(

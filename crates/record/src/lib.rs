@@ -17,7 +17,7 @@ pub mod checkpoint;
 pub mod find;
 pub mod history;
 
-pub use directory::{RunDirectory, Start, files};
+pub use directory::{RunDirectory, Start, files, is_folder_name};
 pub use error::Error;
 pub use find::{Listing, Run};
 pub use history::{Epoch, History};

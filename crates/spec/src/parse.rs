@@ -17,16 +17,18 @@ const MAX_DEPTH: usize = 64;
 pub fn parse(name: &str, bytes: &[u8], sources: &mut Sources, faults: &mut Faults) -> Option<Node> {
     if bytes.len() > MAX_BYTES {
         let source = sources.add(name, "");
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
+        let message = format!("the file has more than {MAX_BYTES} bytes");
         faults.push(Fault::new(Place::new(source, 0..0), message).help("an experiment is a few hundred lines of text"));
         return None;
     }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-        Err(wrong) => {
-            let good = String::from_utf8_lossy(&bytes[..wrong.valid_up_to()]).into_owned();
-            let end = good.len();
-            let source = sources.add(name, good);
+    // A zero byte is UTF-8, but no text: it stands in UTF-16 and in other files.
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let valid = std::str::from_utf8(&bytes[..end]).map_err(|wrong| wrong.valid_up_to());
+    let text = match valid {
+        Ok(text) if end == bytes.len() => text.strip_prefix('\u{feff}').unwrap_or(text),
+        _ => {
+            let end = valid.err().unwrap_or(end);
+            let source = sources.add(name, String::from_utf8_lossy(&bytes[..end]));
             let fault = Fault::new(Place::new(source, end..end), format!("byte {end} is not UTF-8 text"));
             faults.push(fault.help("save the file as UTF-8"));
             return None;

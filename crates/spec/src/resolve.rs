@@ -405,6 +405,9 @@ pub struct Known<'a> {
 /// The fault of a name that is none of `known`, and the one that was probably meant; `what` it should be: `layer`.
 pub fn unknown<'a>(place: Place, what: &str, name: &str, known: &[Known<'a>]) -> (Fault, Option<&'a str>) {
     let fault = Fault::new(place, format!("unknown {what} `{name}`"));
+    if name == "<<" {
+        return (fault.help("merge keys are no part of YAML 1.2; `extends` lays one file over another"), None);
+    }
     if let Some(ours) = known.iter().find(|k| k.synonyms.contains(&name)) {
         return (fault.help(format!("`{name}` is called `{}` here", ours.name)), Some(ours.name));
     }

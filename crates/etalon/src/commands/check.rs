@@ -20,22 +20,26 @@ pub struct CheckArguments {
     /// Experiment files; what holds a `=` is an override for all of them
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
-    /// `json` prints {"faults": [...], "estimates": {...}}
+    /// `json` prints {"faults": [...], "estimates": {...}, "unreadable": [...]}
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }
 
-/// Checks every file with the same overrides and shows the faults of all.
+/// Checks every file with the same overrides and shows the faults of all; a file that cannot be read hides no other's.
 pub fn check(arguments: &CheckArguments, common: &Common) -> Outcome {
     let (overrides, files): (Vec<&String>, Vec<&String>) = arguments.files.iter().partition(|word| word.contains('='));
     if files.is_empty() {
         return Err(Failure::Work("no experiment file is named".to_string()));
     }
     let overrides: Vec<String> = overrides.into_iter().cloned().collect();
-    let mut estimates = Map::new();
+    let (mut estimates, mut unreadable) = (Map::new(), Vec::new());
     let (mut sources, mut faults) = (Sources::new(), Faults::new());
     for file in files {
-        let checked = experiment::check(Path::new(file), &overrides, &common.data_dirs(), &mut sources, &mut faults)?;
+        let checked = experiment::check(Path::new(file), &overrides, &common.data_dirs(), &mut sources, &mut faults);
+        let checked = checked.unwrap_or_else(|failure| {
+            unreadable.push(failure.line());
+            None
+        });
         if let Some(checked) = checked {
             let (isa, threads) = (common.instruction_set.unwrap_or_else(Isa::best), common.n_threads());
             let estimate = Estimate::new(&checked, isa, threads);
@@ -51,12 +55,19 @@ pub fn check(arguments: &CheckArguments, common: &Common) -> Outcome {
             ));
         }
     }
-    match (arguments.format, faults.is_empty()) {
-        (Format::Text, true) => Ok(()),
-        (Format::Text, false) => Err(Failure::Experiment { faults, sources }),
-        (Format::Json, right) => {
-            terminal::print(&json!({ "faults": faults.lines(&sources), "estimates": estimates }).to_string());
-            if right { Ok(()) } else { Err(Failure::Told) }
+    let is_json = arguments.format == Format::Json;
+    if is_json {
+        let lines = faults.lines(&sources);
+        let said = json!({ "faults": lines, "estimates": estimates, "unreadable": unreadable });
+        terminal::print(&said.to_string());
+    }
+    match (faults.is_empty(), unreadable.is_empty()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Failure::Work(unreadable.join("\nerror: "))),
+        (false, _) if is_json => Err(Failure::Told),
+        (false, _) => {
+            unreadable.iter().for_each(|line| terminal::notice(&format!("error: {line}\n")));
+            Err(Failure::Experiment { faults, sources })
         }
     }
 }

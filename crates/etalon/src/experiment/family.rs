@@ -5,6 +5,8 @@
 //! say what one file is.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use spec::{Bindings, Entry, Fault, Faults, Map, Node, Override, Sources, Value, is_name, nearest};
@@ -110,7 +112,7 @@ impl Assembler<'_> {
             let help = "take this name out".to_string();
             return Err((format!("`{text}` extends this file in turn: a circle"), help));
         }
-        match std::fs::read(&canonical) {
+        match read(&canonical) {
             Ok(bytes) => Ok((canonical, bytes)),
             Err(e) => Err((format!("`{}` cannot be read: {e}", path.display()), "name a file that can be read".into())),
         }
@@ -125,6 +127,13 @@ impl Assembler<'_> {
         };
         map.entries.iter().filter_map(|entry| change(entry, self.faults)).collect()
     }
+}
+
+/// The bytes of a file, of one that is too large so many that this is told.
+pub(super) fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(spec::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// `key.path: value` as an override.
