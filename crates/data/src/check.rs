@@ -80,6 +80,7 @@ impl Choice {
 
 /// Checks the resolved section `data`.
 pub fn check(data: &Node, cards: &Cards, faults: &mut Faults) -> Checked {
+    let before = faults.len();
     let node = |key: &str| data.find(key).filter(|node| node.is_sound() && !node.is_word("none"));
     let steps = Arc::new(Steps::of(data));
     let mut choices = Vec::new();
@@ -100,6 +101,9 @@ pub fn check(data: &Node, cards: &Cards, faults: &mut Faults) -> Checked {
         normalize::check(normalize, evaluated.map(|[_, _, channels]| channels), faults);
     }
     let choose_on_test = node("choose_on_test").is_some_and(bool::read);
+    if let Some(first) = choices.first().filter(|_| faults.len() == before) {
+        check_unread(data, first, faults);
+    }
     Checked {
         validation: validation(data, choices.first(), choose_on_test),
         steps,
@@ -138,6 +142,21 @@ impl Checked {
     /// How many classes the dataset has, where that is known.
     pub fn n_classes(&self) -> Option<usize> {
         self.choices.first()?.classes.as_ref().map(Vec::len)
+    }
+}
+
+/// What nothing reads, for the parts that there are.
+fn check_unread(data: &Node, choice: &Choice, faults: &mut Faults) {
+    let node = |key: &str| data.find(key).filter(|node| node.is_sound() && !node.is_word("none"));
+    if node("choose_on_test").is_some_and(bool::read) && !validation_is_test(&choice.parts) {
+        let fault = Fault::new(data.place_of("choose_on_test"), "the validation part is not the test part");
+        faults.push(fault.help("take it out: there is nothing to allow"));
+    }
+    let draws = |part: &PartSection| part.fraction.is_some() || part.count.is_some() || part.limit.is_some();
+    let is_drawn = node("folds").is_some() || choice.parts.values().any(draws);
+    if node("split_seed").is_some_and(|seed| u64::read(seed) != 0) && !is_drawn {
+        let fault = Fault::new(data.place_of("split_seed"), "no part is drawn, so `split_seed` is read by nothing");
+        faults.push(fault.help("give a part a `fraction` or a `count`, or take it out"));
     }
 }
 

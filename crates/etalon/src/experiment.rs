@@ -345,6 +345,7 @@ fn check_parts(
     let evaluation = evaluator::check(&evaluate, &about_data, faults);
     let facts = Facts {
         n_classes: data.n_classes(),
+        n_train: choice.and_then(|choice| choice.n_samples(data::PartName::Train)).filter(|_| is_sound),
         ends_in_softmax: network.as_ref().map(|network| network.ends_in_softmax),
         validation: match data.validation {
             data::Validation::Absent => Validation::Absent,

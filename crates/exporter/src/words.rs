@@ -1,6 +1,6 @@
 //! The section `export`.
 
-use spec::{Choice, Fault, Faults, Node, Range, Type, Word};
+use spec::{Choice, Fault, Faults, Map, Node, Range, Type, Value, Word};
 
 spec::choice! {
     /// The order of an image's axes.
@@ -74,11 +74,26 @@ spec::section! {
 
 /// Pushes what is wrong with a resolved section beyond single values.
 pub fn check(export: &Node, faults: &mut Faults) {
+    check_proof(export, faults);
     let sizes = export.find("proof").and_then(|proof| proof.find("batch_sizes"));
     let Some(sizes) = sizes.filter(|sizes| sizes.is_sound()) else { return };
     let items = sizes.list().unwrap_or_default();
     if items.is_empty() || items.iter().any(|size| usize::read(size) == 0) {
         let fault = Fault::new(sizes.place, "the proof needs batch sizes of at least 1");
         faults.push(fault.help("for example `batch_sizes: [1, 7, 32]`"));
+    }
+}
+
+/// How a file is proven says nothing where none is written; what only repeats the defaults may stand.
+fn check_proof(export: &Node, faults: &mut Faults) {
+    let Some(proof) = export.find("proof").filter(|proof| proof.map().is_some()) else { return };
+    let empty = Node { value: Value::Map(Map::default()), place: proof.place };
+    let defaults = spec::resolve(&empty, &ProofSection::TYPE, &mut Faults::new());
+    // Numbers may be written otherwise than here.
+    let says = |node: &Node| format!("{:?}", ProofSection::read(node));
+    let is_off = export.find("onnx").is_some_and(|onnx| onnx.is_word("none"));
+    if is_off && proof.is_sound() && says(proof) != says(&defaults) {
+        let fault = Fault::new(export.place_of("proof"), "nothing is proven where `onnx: none` writes nothing");
+        faults.push(fault.help("take one of the two out"));
     }
 }

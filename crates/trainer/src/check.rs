@@ -33,6 +33,8 @@ pub enum Validation {
 pub struct Facts<'a> {
     /// Classes of the dataset; none where that is at fault.
     pub n_classes: Option<usize>,
+    /// Samples that train, where the card says how many there are.
+    pub n_train: Option<usize>,
     /// Whether the network ends in softmax; none where the network is at fault.
     pub ends_in_softmax: Option<bool>,
     /// What there is to choose by.
@@ -93,6 +95,7 @@ pub fn check(loss: &Node, optimizer: &Node, train: &Node, facts: &Facts<'_>, fau
     check_loss(loss, facts, faults);
     check_optimizer(optimizer, faults);
     check_length(train, faults);
+    check_batches(train, facts, faults);
     check_server(train, faults);
     let plateau = plateau_monitor(optimizer, facts, faults);
     let stopping = stopping_monitor(train, facts, faults);
@@ -141,6 +144,13 @@ fn check_optimizer(node: &Node, faults: &mut Faults) {
     if let Some(schedule) = node.find("schedule") {
         check_schedule(schedule, faults);
     }
+    let decays = node.find("weight_decay").is_none_or(|decay| !decay.is_sound() || f64::read(decay) != 0.0);
+    if let Some(decay) = node.find("decay").filter(|decay| decay.is_word("all"))
+        && !decays
+    {
+        let fault = Fault::new(decay.place, "`decay` says what decays, and there is no `weight_decay`");
+        faults.push(fault.help("write for example `weight_decay: 0.0001`, or take `decay` out"));
+    }
     let holders = [Some(node), node.find("base")].into_iter().flatten();
     for node in holders.filter(|node| node.is_sound() && node.find("nesterov").is_some()) {
         let sgd = Sgd::read(node);
@@ -167,6 +177,18 @@ fn check_length(node: &Node, faults: &mut Faults) {
                 .help("say how long to train, in `epochs` or in `steps`"),
         ),
         (true, false) | (false, true) => {}
+    }
+}
+
+/// Where batches that are not full are dropped, one must be full.
+fn check_batches(train: &Node, facts: &Facts<'_>, faults: &mut Faults) {
+    let drops = train.find("last_batch").is_some_and(|node| node.is_word("drop"));
+    let (Some(size), Some(n_train)) = (train.find("batch_size").filter(|node| node.is_sound()), facts.n_train) else {
+        return;
+    };
+    if drops && usize::read(size) > n_train {
+        let message = format!("the {n_train} training samples fill no batch, and `last_batch: drop` leaves none");
+        faults.push(Fault::new(size.place, message).help("make `batch_size` smaller, or write `last_batch: keep`"));
     }
 }
 

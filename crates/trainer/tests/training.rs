@@ -95,6 +95,7 @@ fn case(optimizer: &str, train: &str) -> Case {
         ends_in_softmax: Some(false),
         validation: Validation::Chooses,
         metrics: &metrics,
+        n_train: None,
         evaluates_best: None,
     };
     let training = trainer::check(&loss, &optimizer, &train, &facts, &mut faults);

@@ -109,6 +109,7 @@ fn described(keys: &str) -> (Network, Training) {
         ends_in_softmax: Some(false),
         validation: Validation::Absent,
         metrics: &[],
+        n_train: None,
         evaluates_best: None,
     };
     let training = trainer::check(&loss, &optimizer, &train, &facts, &mut faults);

@@ -28,7 +28,7 @@ fn facts(validation: Validation) -> Facts<'static> {
     static METRICS: std::sync::OnceLock<Vec<(String, Direction)>> = std::sync::OnceLock::new();
     let metrics =
         METRICS.get_or_init(|| vec![("accuracy".into(), Direction::Larger), ("log_loss".into(), Direction::Smaller)]);
-    Facts { n_classes: Some(3), ends_in_softmax: Some(false), validation, metrics, evaluates_best: None }
+    Facts { n_classes: Some(3), ends_in_softmax: Some(false), validation, metrics, n_train: None, evaluates_best: None }
 }
 
 fn checked(text: &str, facts: &Facts<'_>) -> (Option<Training>, Vec<String>) {

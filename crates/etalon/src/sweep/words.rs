@@ -104,6 +104,10 @@ pub fn check(sweep: &Node, facts: &Facts, faults: &mut Faults) -> Option<Objecti
         }
         _ => {}
     }
+    let draws = sweep.find("seed").filter(|seed| seed.is_sound()).map_or(0, u64::read);
+    if method == Some(Method::Grid) && draws != 0 {
+        fail("seed", "a grid draws nothing, so `seed` is read by nothing", "take it out, or write `method: random`");
+    }
     if method == Some(Method::Tpe) && !is_set("objective") {
         fail(
             "method",

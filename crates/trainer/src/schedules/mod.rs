@@ -134,6 +134,10 @@ pub fn check_schedule(node: &Node, faults: &mut Faults) {
         let fault = Fault::new(node.place_of("warmup_steps"), "the warm-up is given twice, in epochs and in steps");
         faults.push(fault.related(node.place_of("warmup_epochs"), "in epochs").help("take one of the two out"));
     }
+    if warmup.warmup_from != 0.0 && warmup.steps(1) == 0.0 {
+        let fault = Fault::new(node.place_of("warmup_from"), "`warmup_from` begins a warm-up, and there is none");
+        faults.push(fault.help("write for example `warmup_epochs: 5`, or take it out"));
+    }
     (row(&<Chosen as Word>::read(node).kind).check)(node, faults);
 }
 
