@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 }
 
 /// Pages with commands in them.
-const PAGES: [&str; 1] = ["docs/a-day.md"];
+const PAGES: [&str; 2] = ["docs/a-day.md", "docs/from-keras.md"];
 
 /// Bits depend on the instruction set, so pages show that which nearly every processor of the kind has.
 const INSTRUCTION_SET: &str = "avx2";
