@@ -101,11 +101,31 @@ fn shortened(said: &str, shown: &[&str]) -> String {
     kept.into_iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// A table without what stands below `seconds` and `images/s`.
+fn without_measured_times(text: &str) -> String {
+    let mut columns: Vec<(usize, usize)> = Vec::new();
+    let mut line_of = |line: &str| {
+        let cells: Vec<char> = line.chars().collect();
+        if line.starts_with('#') {
+            let of = |name: &str| line.find(name).map(|at| line[..at].chars().count()).map(|at| (at, at + name.len()));
+            columns = ["seconds", "images/s"].into_iter().filter_map(of).collect();
+            return line.to_string();
+        }
+        if line.is_empty() {
+            columns.clear();
+        }
+        let is_time = |at: usize| columns.iter().any(|(from, to)| (*from..*to).contains(&at));
+        let kept = cells.iter().enumerate().filter(|(at, _)| !is_time(*at));
+        kept.map(|(_, cell)| *cell).collect::<String>().trim_end().to_string()
+    };
+    text.lines().map(|line| line_of(line) + "\n").collect()
+}
+
 /// A text without what two runs may differ in: moments, times, rates, the number of threads, space between columns; and,
 /// where the page's instruction set is not to be had, without digits.
 fn comparable(text: &str) -> String {
     let varying = [
-        (r"\d{8}T\d{6}Z", "MOMENT"),
+        (r"\d{8}T\d{6}Z-\d+-[0-9a-f]{8}", "MOMENT"),
         (r"\d+(\.\d+)? ?(ms|s|min|h)\b", "TIME"),
         (r"\d+m\d\ds|\d+h\d\dm", "TIME"),
         (r"[\d,]+/s", "RATE"),
@@ -115,7 +135,7 @@ fn comparable(text: &str) -> String {
     ];
     let exact = cfg!(target_arch = "x86_64");
     let digits = (r"[\d.,]+(e-?\d+)?|avx2|portable|neon", "#");
-    varying.into_iter().chain((!exact).then_some(digits)).fold(text.to_string(), |text, (pattern, word)| {
+    varying.into_iter().chain((!exact).then_some(digits)).fold(without_measured_times(text), |text, (pattern, word)| {
         Regex::new(pattern).expect("the pattern is constant").replace_all(&text, word).into_owned()
     })
 }

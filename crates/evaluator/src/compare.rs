@@ -11,7 +11,9 @@ mod paired;
 mod pivot;
 mod show;
 
-pub use groups::{Group, Repetitions, groups, mean_and_deviation};
+pub(crate) use differences::{Experiment, differences, in_short};
+pub use groups::{Group, Repetitions, groups};
+pub(crate) use groups::{in_words, mean_and_deviation};
 pub use paired::{Difference as PairedDifference, Flip, Paired, flips, holm, mcnemar, paired};
 pub use pivot::{Pivot, pivot};
 
@@ -105,7 +107,10 @@ pub fn compare(groups: &[Group<'_>], shown: &Shown<'_>) -> Result<String, Compar
     let Shown { sort, format, .. } = *shown;
     let baseline = Baseline::of(groups, shown.baseline);
     let experiments: Vec<_> = groups.iter().map(|group| &group.experiment).collect();
-    let mut differing = differences::differences(&experiments);
+    let mut differing = differences(&experiments);
+    if matches!(format, Format::Table | Format::Markdown) {
+        differing = in_short(differing, &experiments);
+    }
     let most = match format {
         Format::Table | Format::Markdown => differing.len().min(MOST),
         Format::Csv | Format::Json => differing.len(),

@@ -46,8 +46,8 @@ pub struct Report {
 /// The page of runs whose experiments can be read; see [`crate::compare::readable`].
 pub fn report(known: &[Known], bounds: Bounds) -> Result<Report, ReportError> {
     let mut warnings = Vec::new();
-    let (runs, settings): (Vec<Run>, Vec<_>) = known.iter().cloned().map(|one| (one.run, one.settings)).unzip();
-    let groups = overview::groups(&runs, &settings);
+    let runs: Vec<Run> = known.iter().map(|one| one.run.clone()).collect();
+    let groups = overview::groups(known);
     let curves = curves::curves(&runs, &mut warnings);
     let details = runs.iter().enumerate().take(bounds.details).map(|(index, run)| {
         let pictures = if index < bounds.pictures { details::Pictures::Shown } else { details::Pictures::LeftOut };

@@ -77,8 +77,8 @@ pub fn compare(arguments: &CompareArguments, common: &Common) -> Outcome {
     let shown = Shown { sort: arguments.sort.as_deref(), format, baseline };
     let groups = groups(&runs, repetitions);
     terminal::print(&side_by_side(&groups, &shown).map_err(Failure::work)?);
-    if arguments.format == TableFormat::Table {
-        terminal::print(&in_pair(&groups));
+    if let (TableFormat::Table, Some(pair)) = (arguments.format, in_pair(&groups)) {
+        terminal::print(&pair);
     }
     arguments.disagreements.as_ref().map_or(Ok(()), |file| draw(&runs, file, common))
 }
@@ -121,12 +121,12 @@ pub fn chosen(named: &[PathBuf], common: &Common) -> Result<Vec<Run>, Failure> {
 }
 
 /// Of exactly two experiments the comparison sample by sample.
-fn in_pair(groups: &[Group<'_>]) -> String {
-    let [first, second] = groups else { return String::new() };
-    match paired(first, second) {
+fn in_pair(groups: &[Group<'_>]) -> Option<String> {
+    let [first, second] = groups else { return None };
+    Some(match paired(first, second) {
         Ok(found) => format!("\n{}", found.describe(&first.name(), &second.name())),
         Err(why) => format!("\n{why}\n"),
-    }
+    })
 }
 
 /// The runs in a folder, those of an experiment, or the one run that is meant.

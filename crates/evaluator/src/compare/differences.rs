@@ -10,10 +10,10 @@ use spec::{Faults, Node, Sources, Value, item_names, parse};
 const NAMES: [&str; 2] = ["name", "description"];
 
 /// The values of an experiment by path.
-pub(super) type Experiment = BTreeMap<String, String>;
+pub(crate) type Experiment = BTreeMap<String, String>;
 
 /// A path and its value in each run.
-pub(super) type Difference = (String, Vec<Option<String>>);
+pub(crate) type Difference = (String, Vec<Option<String>>);
 
 /// Reads experiments of runs. Runs of one project have most of their sections in common: each is parsed once.
 #[derive(Default)]
@@ -88,7 +88,7 @@ fn parsed(bytes: &[u8]) -> Result<Experiment, String> {
 }
 
 /// Every path whose value is not the same in all experiments, with one value each; none where one lacks the path.
-pub(super) fn differences(experiments: &[&Experiment]) -> Vec<Difference> {
+pub(crate) fn differences(experiments: &[&Experiment]) -> Vec<Difference> {
     let mut paths: Vec<&String> = experiments.iter().flat_map(|experiment| experiment.keys()).collect();
     paths.sort();
     paths.dedup();
@@ -102,6 +102,41 @@ pub(super) fn differences(experiments: &[&Experiment]) -> Vec<Difference> {
         !is_variable(path) && all.iter().any(|(other, same)| is_variable(other) && same == values)
     };
     all.iter().filter(|difference| !said(difference)).cloned().collect()
+}
+
+/// The differences for people: what one experiment has and another has not, such as a layer with all its settings, is
+/// one line that says who has it.
+pub(crate) fn in_short(differences: Vec<Difference>, experiments: &[&Experiment]) -> Vec<Difference> {
+    let mut short: Vec<Difference> = Vec::new();
+    for (path, values) in differences {
+        match missing_above(&path, &values, experiments) {
+            Some(above) if short.iter().any(|(known, _)| known == above) => {}
+            Some(above) => {
+                let has = values.iter().map(|value| value.is_some().then(|| "there".to_string())).collect();
+                short.push((above.to_string(), has));
+            }
+            None => short.push((path, values)),
+        }
+    }
+    short
+}
+
+/// The outermost mapping around a path that those without the path lack altogether, if it is not the path itself and
+/// those that have it agree on this path.
+fn missing_above<'p>(path: &'p str, values: &[Option<String>], experiments: &[&Experiment]) -> Option<&'p str> {
+    let mut there = values.iter().flatten();
+    let first = there.next()?;
+    if values.iter().all(Option::is_some) || there.any(|value| value != first) {
+        return None;
+    }
+    let lacks = |above: &str| {
+        let inside = format!("{above}.");
+        let has = |experiment: &Experiment| {
+            experiment.range(inside.clone()..).next().is_some_and(|(p, _)| p.starts_with(&inside))
+        };
+        values.iter().zip(experiments).all(|(value, experiment)| value.is_some() || !has(experiment))
+    };
+    path.match_indices('.').map(|(at, _)| &path[..at]).find(|above| lacks(above))
 }
 
 fn flatten(path: &str, node: &Node, values: &mut Experiment) {

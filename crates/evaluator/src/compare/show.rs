@@ -85,9 +85,10 @@ fn listed(header: &[String], row: &[String]) -> String {
 }
 
 fn blocks(header: &[String], rows: &[Vec<String>]) -> String {
-    // A metric stands in the table even where all runs reached the same.
+    // What was measured stands in the table even where all runs reached the same.
+    let is_measured = |name: &str| name.contains('/') || name == "seconds";
     let is_shared =
-        |column: &usize| !header[*column].contains('/') && rows.iter().all(|row| row[*column] == rows[0][*column]);
+        |column: &usize| !is_measured(&header[*column]) && rows.iter().all(|row| row[*column] == rows[0][*column]);
     let (shared, varying): (Vec<usize>, Vec<usize>) = (0..header.len()).partition(is_shared);
     let shared: Vec<Vec<String>> =
         shared.into_iter().map(|column| vec![header[column].clone(), rows[0][column].clone()]).collect();

@@ -1,10 +1,10 @@
 //! The tables over all runs: what differs between them and what they reached, and repeated seeds in one row. Runs on
 //! different data stand in tables of their own, since they are not to be ranked together.
 
-use std::collections::BTreeMap;
-
-use record::{Metric, Run};
+use record::Metric;
 use serde::Serialize;
+
+use crate::compare::{self, Experiment, Known, Repetitions, differences, in_short, in_words, mean_and_deviation};
 
 /// People are shown at most as many settings that differ.
 const MOST_SETTINGS: usize = 12;
@@ -25,6 +25,8 @@ pub struct Group {
     /// Names of the columns behind number and name.
     pub columns: Vec<String>,
     pub rows: Vec<Row>,
+    /// So many of the columns are settings.
+    pub settings: usize,
     /// What all runs of the group have in common is not shown as a column; settings beyond the most are counted.
     pub more_settings: usize,
     pub repeated: Option<Repeated>,
@@ -47,70 +49,58 @@ pub struct Repeated {
     pub rows: Vec<Vec<Cell>>,
 }
 
-type Settings = BTreeMap<String, String>;
-
 /// One group a dataset, in the order in which they first appear.
-pub fn groups(runs: &[Run], settings: &[Settings]) -> Vec<Group> {
+pub fn groups(known: &[Known]) -> Vec<Group> {
     let mut members: Vec<Vec<usize>> = Vec::new();
-    for (index, run) in runs.iter().enumerate() {
+    for (index, Known { run, .. }) in known.iter().enumerate() {
         let fingerprint = &run.file.dataset.fingerprint;
-        match members.iter_mut().find(|group| runs[group[0]].file.dataset.fingerprint == *fingerprint) {
+        match members.iter_mut().find(|group| known[group[0]].run.file.dataset.fingerprint == *fingerprint) {
             Some(group) => group.push(index),
             None => members.push(vec![index]),
         }
     }
-    members.iter().map(|of_group| group(runs, settings, of_group)).collect()
+    let repetitions = compare::groups(known, Repetitions::Together);
+    members.iter().map(|of_group| group(known, of_group, &repetitions)).collect()
 }
 
-fn group(runs: &[Run], settings: &[Settings], members: &[usize]) -> Group {
-    let mut differing = differing(settings, members);
+fn group(known: &[Known], members: &[usize], repetitions: &[compare::Group<'_>]) -> Group {
+    let experiments: Vec<&Experiment> = members.iter().map(|&index| &known[index].settings).collect();
+    let mut differing = in_short(differences(&experiments), &experiments);
     let more_settings = differing.len().saturating_sub(MOST_SETTINGS);
     differing.truncate(MOST_SETTINGS);
-    let metrics = metric_names(runs, members);
+    let metrics = metric_names(known, members);
     let facts = ["parameters", "epochs", "seconds", "images/s", "onnx", "status"];
-    let columns = differing.iter().chain(&metrics).map(String::clone).chain(facts.map(str::to_string)).collect();
-    let rows = members.iter().map(|&index| {
-        let file = &runs[index].file;
-        let mut cells: Vec<Cell> = differing.iter().map(|path| setting(settings[index].get(path))).collect();
+    let paths = differing.iter().map(|(path, _)| path.clone());
+    let columns = paths.chain(metrics.iter().cloned()).chain(facts.map(str::to_string)).collect();
+    let rows = members.iter().enumerate().map(|(place, &index)| {
+        let (run, file) = (&known[index].run, &known[index].run.file);
+        let mut cells: Vec<Cell> = differing.iter().map(|(_, values)| setting(values[place].as_ref())).collect();
         cells.extend(metrics.iter().map(|name| measured(file.metrics.get(name))));
         cells.push(whole(file.parameters));
         cells.push(whole(file.epochs));
         cells.push(Cell { text: format!("{:.1}", file.seconds), sort: Some(file.seconds) });
         cells.push(file.images_per_second.map_or_else(none, |rate| whole(rate.round() as usize)));
         cells.push(word(file.proof.verdict.name()));
-        cells.push(word(runs[index].status().name()));
+        cells.push(word(run.status().name()));
         Row { number: index + 1, name: file.name.clone(), id: file.id.clone(), cells }
     });
-    let dataset = &runs[members[0]].file.dataset;
+    let dataset = &known[members[0]].run.file.dataset;
+    let is_here = |group: &&compare::Group<'_>| group.runs[0].file.dataset.fingerprint == dataset.fingerprint;
+    let repetitions: Vec<&compare::Group<'_>> = repetitions.iter().filter(is_here).collect();
     Group {
         dataset: dataset.to_string(),
         fingerprint: dataset.fingerprint.chars().take(12).collect(),
         columns,
+        settings: differing.len(),
         rows: rows.collect(),
         more_settings,
-        repeated: repeated(runs, settings, members, &metrics),
+        repeated: repeated(known, &repetitions, &metrics),
     }
 }
 
-/// Paths whose values are not the same in all; what a run is called says nothing of what was done.
-fn differing(settings: &[Settings], members: &[usize]) -> Vec<String> {
-    let mut paths: Vec<&String> = members.iter().flat_map(|&index| settings[index].keys()).collect();
-    paths.sort();
-    paths.dedup();
-    let differs = |path: &str| members.iter().any(|&i| settings[i].get(path) != settings[members[0]].get(path));
-    let is_said = |path: &&&String| !["name", "description"].contains(&path.as_str());
-    let all: Vec<&String> = paths.into_iter().filter(|path| is_said(&path)).filter(|path| differs(path)).collect();
-    let is_variable = |path: &str| path.starts_with("vars.");
-    let equal = |one: &str, other: &str| members.iter().all(|&i| settings[i].get(one) == settings[i].get(other));
-    // What a variable put somewhere is said by the variable.
-    let by_variable =
-        |path: &str| !is_variable(path) && all.iter().any(|other| is_variable(other) && equal(path, other));
-    all.iter().filter(|path| !by_variable(path)).map(|path| path.to_string()).collect()
-}
-
-fn metric_names(runs: &[Run], members: &[usize]) -> Vec<String> {
+fn metric_names(known: &[Known], members: &[usize]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in members.iter().flat_map(|&index| runs[index].file.metrics.keys()) {
+    for name in members.iter().flat_map(|&index| known[index].run.file.metrics.keys()) {
         if !names.contains(name) {
             names.push(name.clone());
         }
@@ -118,59 +108,35 @@ fn metric_names(runs: &[Run], members: &[usize]) -> Vec<String> {
     names
 }
 
-fn repeated(runs: &[Run], settings: &[Settings], members: &[usize], metrics: &[String]) -> Option<Repeated> {
-    let but_seed = |index: usize| {
-        let mut own = settings[index].clone();
-        ["seed", "data.fold", "name", "description"].iter().for_each(|path| drop(own.remove(*path)));
-        own
-    };
-    let mut repeats: Vec<(Settings, Vec<usize>)> = Vec::new();
-    for &index in members {
-        let own = but_seed(index);
-        match repeats.iter_mut().find(|(known, _)| *known == own) {
-            Some((_, indices)) => indices.push(index),
-            None => repeats.push((own, vec![index])),
-        }
-    }
-    if repeats.iter().all(|(_, indices)| indices.len() == 1) {
+fn repeated(known: &[Known], repetitions: &[&compare::Group<'_>], metrics: &[String]) -> Option<Repeated> {
+    if repetitions.iter().all(|group| group.runs.len() == 1) {
         return None;
     }
-    let mut differing = differing(settings, members);
-    differing.retain(|path| path != "seed" && path != "data.fold");
+    let experiments: Vec<&Experiment> = repetitions.iter().map(|group| &group.experiment).collect();
+    let mut differing = in_short(differences(&experiments), &experiments);
     differing.truncate(MOST_SETTINGS);
-    let rows = repeats.iter().map(|(_, indices)| {
-        let first = indices[0];
-        let mut cells = vec![runs_of(indices)];
-        cells.extend(differing.iter().map(|path| setting(settings[first].get(path))));
+    let row = |(place, group): (usize, &&compare::Group<'_>)| {
+        let mut cells = vec![runs_of(known, group)];
+        cells.extend(differing.iter().map(|(_, values)| setting(values[place].as_ref())));
         cells.extend(metrics.iter().map(|name| {
-            let values = indices.iter().filter_map(|&i| runs[i].file.metrics.get(name)).map(|metric| metric.value);
-            mean_and_deviation(&values.filter(|value| value.is_finite()).collect::<Vec<_>>())
+            let values = group.values(name);
+            let sort = Some(mean_and_deviation(&values).0).filter(|mean| mean.is_finite());
+            Cell { text: in_words(&values), sort }
         }));
         cells
-    });
-    let rows = rows.collect();
-    let columns = ["runs".to_string()].into_iter().chain(differing.clone()).chain(metrics.to_vec()).collect();
+    };
+    let rows = repetitions.iter().enumerate().map(row).collect();
+    let paths = differing.iter().map(|(path, _)| path.clone());
+    let columns = ["runs".to_string()].into_iter().chain(paths).chain(metrics.iter().cloned()).collect();
     Some(Repeated { columns, rows })
 }
 
-fn runs_of(indices: &[usize]) -> Cell {
+/// The numbers on the page of the runs of a group.
+fn runs_of(known: &[Known], group: &compare::Group<'_>) -> Cell {
+    let is_of_group = |one: &Known| group.runs.iter().any(|run| run.directory == one.run.directory);
+    let indices: Vec<usize> = (0..known.len()).filter(|index| is_of_group(&known[*index])).collect();
     let numbers: Vec<String> = indices.iter().map(|index| (index + 1).to_string()).collect();
-    Cell { text: numbers.join(", "), sort: Some(indices[0] as f64) }
-}
-
-/// `0.6612 ± 0.0042 (4)`, with the sample's standard deviation (the divisor is n − 1).
-fn mean_and_deviation(values: &[f64]) -> Cell {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    match values.len() {
-        0 => none(),
-        1 => Cell { text: format!("{mean:.4} (1)"), sort: Some(mean) },
-        count => {
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            let deviation = (squares / (n - 1.0)).sqrt();
-            Cell { text: format!("{mean:.4} ± {deviation:.4} ({count})"), sort: Some(mean) }
-        }
-    }
+    Cell { text: numbers.join(", "), sort: indices.first().map(|first| *first as f64) }
 }
 
 fn setting(value: Option<&String>) -> Cell {
@@ -210,11 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repeated_values_are_a_mean_with_its_deviation() {
-        // `statistics.mean` and `statistics.stdev` of Python: 0.66625, 0.0043493…
-        assert_eq!(mean_and_deviation(&[0.667, 0.662, 0.672, 0.664]).text, "0.6663 ± 0.0043 (4)");
-        assert_eq!(mean_and_deviation(&[0.5]).text, "0.5000 (1)");
-        assert_eq!(mean_and_deviation(&[]).text, "–");
+    fn whole_numbers_have_commas() {
         assert_eq!([whole(7).text, whole(1_234_567).text], ["7", "1,234,567"]);
     }
 }

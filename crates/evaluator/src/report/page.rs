@@ -26,6 +26,9 @@ const LICENCES: [(&str, &str); 2] = [
     ("sortable-tablesort 4.1.7", include_str!("../../assets/sortable.LICENSE")),
 ];
 
+/// As many settings stand in the name of a curve.
+const LABELLED: usize = 3;
+
 /// What the page says.
 #[derive(Debug, Serialize)]
 pub struct Page {
@@ -44,7 +47,7 @@ pub fn render(page: &Page, runs: &[Run]) -> Result<String, minijinja::Error> {
     names.dedup();
     let shown = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
     let title = if names.len() > 3 { format!("{shown} and others") } else { shown };
-    let labels: Vec<String> = runs.iter().enumerate().map(|(index, run)| label(index + 1, run)).collect();
+    let labels: Vec<String> = runs.iter().enumerate().map(|(index, run)| label(&page.groups, index + 1, run)).collect();
     let numbers = serde_json::json!({"runs": labels, "charts": page.curves}).to_string();
     environment.get_template(NAME)?.render(context! {
         page => Value::from(Serde(page)),
@@ -61,10 +64,16 @@ pub fn render(page: &Page, runs: &[Run]) -> Result<String, minijinja::Error> {
     })
 }
 
-fn label(number: usize, run: &Run) -> String {
-    let variables: Vec<String> = run.file.vars.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let name = if variables.is_empty() { run.file.name.clone() } else { variables.join(" ") };
-    format!("{number} {name} seed {}", run.file.seed)
+/// Number, and the first settings in which the run differs from the others: `3 learning_rate 0.01, seed 2`.
+fn label(groups: &[Group], number: usize, run: &Run) -> String {
+    let row = groups.iter().find_map(|group| Some((group, group.rows.iter().find(|row| row.number == number)?)));
+    let settings = row.map(|(group, row)| {
+        let named = group.columns.iter().zip(&row.cells).take(group.settings.min(LABELLED));
+        named.map(|(path, cell)| format!("{} {}", path.rsplit('.').next().unwrap_or(path), cell.text)).collect()
+    });
+    let settings: Vec<String> = settings.unwrap_or_default();
+    let name = if settings.is_empty() { run.file.name.clone() } else { settings.join(", ") };
+    format!("{number} {name}")
 }
 
 /// Nothing is fetched, and no script runs but these: `script-src` names each by the hash of its text.
