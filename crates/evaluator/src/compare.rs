@@ -12,8 +12,8 @@ mod pivot;
 mod show;
 
 pub(crate) use differences::{Experiment, differences, in_short};
-pub use groups::{Group, Repetitions, groups};
-pub(crate) use groups::{in_words, mean_and_deviation};
+pub(crate) use groups::in_words;
+pub use groups::{Group, Repetitions, groups, mean_and_deviation};
 pub use paired::{Difference as PairedDifference, Flip, Paired, flips, holm, mcnemar, paired};
 pub use pivot::{Pivot, pivot};
 
