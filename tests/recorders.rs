@@ -158,12 +158,37 @@ fn mlflow_is_told_of_a_run_and_a_run_goes_on_without_it() {
     let values: Vec<f64> = points["metrics"].as_array().unwrap().iter().map(|p| p["value"].as_f64().unwrap()).collect();
     let expected: Vec<f64> = history(&run)["validation/loss"].iter().map(|(_, value)| *value).collect();
     assert_eq!(values, expected);
-    drop(server);
+    die_under_a_run(&place, server, &id_of(&found), &file);
     let begun = Instant::now();
     let said = place.call(&["run", &file, "--format", "json"]).expect(0);
     assert_eq!(said.json()["status"], "done");
     assert_eq!(said.err.matches("warning: ").count(), 1, "{}", said.err);
     assert!(begun.elapsed() < Duration::from_secs(60), "a dead server holds nothing up");
+}
+
+/// The experiment of the first run that was found.
+fn id_of(found: &Value) -> String {
+    found["runs"][0]["info"]["experiment_id"].as_str().unwrap().to_string()
+}
+
+/// Kills the server while a run tells it of epochs: the run warns once and ends well.
+fn die_under_a_run(place: &Place, server: Server, experiment: &str, file: &str) {
+    let arguments = ["run", file, "train.epochs=400", "--format", "json"];
+    let mut child = place.etalon(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let is_told = || {
+        let running = json!({"experiment_ids": [experiment], "filter": "attributes.status = 'RUNNING'"});
+        let found = server.post("runs/search", &running);
+        found.pointer("/runs/0/data/metrics/0").is_some()
+    };
+    while !is_told() {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "the run ended before it was told");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(server);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.matches("warning: ").count() == 1, "{said}");
 }
 
 fn chromium() -> PathBuf {
