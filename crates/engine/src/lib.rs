@@ -13,6 +13,8 @@ mod program;
 mod threads;
 mod variables;
 
+pub use kernels::conv2d::Arithmetic;
+
 pub use feed::{Feed, Input};
 pub use predictions::Predictions;
 pub use profile::{Clock, Part};

@@ -5,6 +5,7 @@ use std::fmt;
 use graph::reference::{self, Tensor};
 use graph::{Graph, NodeId, Op};
 use kernels::Isa;
+use kernels::conv2d::Arithmetic;
 
 use crate::machine::Machine;
 use crate::plan::Plan;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub isa: Isa,
     /// The threads.
     pub threads: Threads,
+    /// How exact products must be.
+    pub arithmetic: Arithmetic,
     /// Whether every value is kept, which is slow and takes much memory: for looking at single nodes.
     pub keep_all: bool,
 }
@@ -80,17 +83,21 @@ impl Program {
         match self.machines.iter().position(|machine| machine.batch() == batch) {
             Some(found) => self.machines.swap(0, found),
             None => {
-                let plan = Plan::new(&self.graph, batch, self.settings.keep_all);
+                let plan = self.make_plan(batch);
                 self.machines.insert(0, Machine::new(plan, self.settings.isa));
             }
         }
+    }
+
+    fn make_plan(&self, batch: usize) -> Plan {
+        Plan::new(&self.graph, batch, self.settings.arithmetic, self.settings.keep_all)
     }
 
     /// What is done for a batch of `batch` samples, as text.
     pub fn plan(&self, batch: usize) -> String {
         match self.machines.iter().find(|machine| machine.batch() == batch) {
             Some(machine) => machine.plan().to_string(),
-            None => Plan::new(&self.graph, batch, self.settings.keep_all).to_string(),
+            None => self.make_plan(batch).to_string(),
         }
     }
 
@@ -98,7 +105,7 @@ impl Program {
     pub fn memory_bytes(&self, batch: usize) -> usize {
         4 * match self.machines.iter().find(|machine| machine.batch() == batch) {
             Some(machine) => machine.plan().n_numbers(),
-            None => Plan::new(&self.graph, batch, self.settings.keep_all).n_numbers(),
+            None => Plan::new(&self.graph, batch, self.settings.arithmetic, self.settings.keep_all).n_numbers(),
         }
     }
 

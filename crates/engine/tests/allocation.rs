@@ -4,7 +4,7 @@ mod support;
 
 use std::alloc::System;
 
-use engine::{Feed, Input, Program, Settings, Threads};
+use engine::{Arithmetic, Feed, Input, Program, Settings, Threads};
 use kernels::Isa;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -16,7 +16,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[test]
 fn a_step_allocates_nothing() {
-    for network in [Network::residual(), Network::convolutional()] {
+    for network in [Network::residual(), Network::convolutional(), Network::transformed()] {
         let feed = network.feed(33);
         let image: Vec<u8> = feed.inputs["image"].data.iter().map(|x| *x as u8).collect();
         let label: Vec<u32> = feed.inputs["label"].data.iter().map(|x| *x as u32).collect();
@@ -25,7 +25,8 @@ fn a_step_allocates_nothing() {
         let step = Feed { batch: 33, inputs: &inputs, seed: 1, epoch: 0, samples: &feed.samples };
         let mut variables = variables(&feed);
         let threads = Threads::new(2);
-        let settings = Settings { isa: Isa::best(), threads: threads.clone(), keep_all: false };
+        let settings =
+            Settings { isa: Isa::best(), threads: threads.clone(), arithmetic: Arithmetic::Accurate, keep_all: false };
         let building = Region::new(ALLOCATOR);
         let mut program = Program::new(&network.graph, &settings);
         assert!(building.change().allocations > 0, "allocations are counted");

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{Feed, Input, NotFinite, Program, Settings, Threads, Variables, What};
+use engine::{Arithmetic, Feed, Input, NotFinite, Program, Settings, Threads, Variables, What};
 use graph::{DType, Graph, Op, Shape};
 use kernels::Isa;
 
 fn settings() -> Settings {
-    Settings { isa: Isa::best(), threads: Threads::new(2), keep_all: false }
+    Settings { isa: Isa::best(), threads: Threads::new(2), arithmetic: Arithmetic::Accurate, keep_all: false }
 }
 
 /// `w <- w - mean over the batch of x`, with the outputs `mean` and `root` of it.

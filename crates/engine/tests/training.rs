@@ -2,7 +2,7 @@
 
 mod support;
 
-use engine::{Program, Settings};
+use engine::{Arithmetic, Program, Settings};
 use graph::reference;
 use kernels::Isa;
 
@@ -11,8 +11,13 @@ use support::{Inputs, difference, settings, variables};
 
 const STEPS: usize = 3;
 
-fn networks() -> [(&'static str, Network); 3] {
-    [("residual", Network::residual()), ("convolutional", Network::convolutional()), ("padded", Network::padded())]
+fn networks() -> [(&'static str, Network); 4] {
+    [
+        ("residual", Network::residual()),
+        ("convolutional", Network::convolutional()),
+        ("padded", Network::padded()),
+        ("transformed", Network::transformed()),
+    ]
 }
 
 /// Runs a few steps on both sides and compares all that comes out.
@@ -46,6 +51,22 @@ fn training_follows_the_reference() {
             for batch in [1, 3, 8, 9, 33] {
                 check(name, &network, &settings(isa, 2), batch);
             }
+        }
+    }
+}
+
+#[test]
+fn every_arithmetic_follows_the_reference() {
+    let network = Network::transformed();
+    for (arithmetic, method) in
+        [(Arithmetic::Strict, None), (Arithmetic::Accurate, Some("F(2x2)")), (Arithmetic::Fast, Some("F(4x4)"))]
+    {
+        for isa in Isa::available() {
+            let settings = Settings { arithmetic, ..settings(isa, 2) };
+            check("transformed", &network, &settings, 9);
+            let plan = Program::new(&network.graph, &settings).plan(9);
+            let used = ["F(2x2)", "F(4x4)"].into_iter().filter(|name| plan.contains(name));
+            assert!(used.eq(method), "{plan}");
         }
     }
 }

@@ -76,7 +76,12 @@ fn pixels(image: [usize; 3], samples: std::ops::Range<usize>) -> Vec<u8> {
 }
 
 fn predictions(network: &Network, variables: &mut Variables) -> Predictions {
-    let settings = Settings { isa: Isa::best(), threads: Threads::new(1), keep_all: false };
+    let settings = Settings {
+        isa: Isa::best(),
+        threads: Threads::new(1),
+        arithmetic: engine::Arithmetic::Accurate,
+        keep_all: false,
+    };
     let mut program = Program::new(&network.inference(), &settings);
     let (image, samples) = (pixels(network.input, 0..N), (0..N as u32).collect::<Vec<_>>());
     let inputs = [("image", Input::U8(&image))];

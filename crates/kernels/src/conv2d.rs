@@ -3,7 +3,8 @@
 //! `y[o] = bias[o] + sum over i, j, c of x[y·s + i·d - pad, x·s + j·d - pad, c] · kernel[o, i, j, c]`. A dense layer is the
 //! case of 1×1 images ([`Conv2d::dense`]). Output channels lie across the lanes; inputs are broadcast; there is no copy
 //! of windows. Weights are packed in blocks of 32 output channels (16 where there are no more), so that a block stays in
-//! the first-level cache while all pixels pass.
+//! the first-level cache while all pixels pass. Kernels of 3×3 may be multiplied transformed, which takes fewer products
+//! ([`winograd`]); [`Product`] chooses.
 
 mod depthwise;
 mod forward;
@@ -11,12 +12,12 @@ mod input_gradient;
 mod kernel_gradient;
 mod living;
 mod pack;
+mod product;
+mod winograd;
 
-pub use forward::forward;
-pub use input_gradient::input_gradient;
-pub use kernel_gradient::kernel_gradient;
 pub use living::{Gradients, Living, Pooled, Signals, living_gradients};
-pub use pack::{pack, pack_transposed, packed_len, packed_transposed_len, unpack};
+pub use product::{Arithmetic, Method, Product};
+pub use winograd::Size;
 
 use crate::view::{View, Window};
 

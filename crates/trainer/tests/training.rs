@@ -115,7 +115,12 @@ fn train(
 ) -> (Result<Ended, Error>, Seen, Arrays) {
     static STOPS: AtomicBool = AtomicBool::new(false);
     static NEVER: AtomicBool = AtomicBool::new(false);
-    let settings = Settings { isa: Isa::best(), threads: Threads::new(2), keep_all: false };
+    let settings = Settings {
+        isa: Isa::best(),
+        threads: Threads::new(2),
+        arithmetic: engine::Arithmetic::Accurate,
+        keep_all: false,
+    };
     let directions =
         [("train/loss".to_string(), Direction::Smaller), ("validation/accuracy".to_string(), Direction::Larger)];
     let setup = Setup {

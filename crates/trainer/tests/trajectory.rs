@@ -122,7 +122,12 @@ fn described(keys: &str) -> (Network, Training) {
 /// Trains on so many batches in turns, from kernels of so much spread, and gives the loss of each step.
 fn losses(network: &Network, training: &Training, n_batches: usize, spread: f32) -> Vec<f64> {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { isa: Isa::best(), threads: Threads::new(2), keep_all: false };
+    let settings = Settings {
+        isa: Isa::best(),
+        threads: Threads::new(2),
+        arithmetic: engine::Arithmetic::Accurate,
+        keep_all: false,
+    };
     let batch = training.train.batch_size;
     let directory: RunDirectory = run::directory(&folder);
     let setup = Setup {

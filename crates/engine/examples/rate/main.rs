@@ -1,6 +1,6 @@
 //! Trains a network on random images and prints its rate: that of experiments/cifar_cnn.yaml, or ResNet-20.
 //!
-//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20]
+//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20] [--arithmetic fast]
 //!
 //! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20). Prints one JSON
 //! line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
@@ -11,7 +11,7 @@ mod networks;
 use std::time::Instant;
 
 use cpu_time::{ProcessTime, ThreadTime};
-use engine::{Feed, Input, Program, Settings, Threads, Variables};
+use engine::{Arithmetic, Feed, Input, Program, Settings, Threads, Variables};
 use kernels::random::Stream;
 use kernels::{Isa, peak};
 
@@ -39,7 +39,13 @@ fn main() {
     let threads = Threads::new(number("--threads", 2));
     let isa =
         option("--isa").map_or(Isa::best(), |name| Isa::by_name(&name).expect("an instruction set of this machine"));
-    let settings = Settings { isa, threads: threads.clone(), keep_all: false };
+    let arithmetic = match option("--arithmetic").as_deref() {
+        None | Some("accurate") => Arithmetic::Accurate,
+        Some("strict") => Arithmetic::Strict,
+        Some("fast") => Arithmetic::Fast,
+        Some(other) => panic!("no arithmetic is {other}"),
+    };
+    let settings = Settings { isa, threads: threads.clone(), arithmetic, keep_all: false };
     let mut program = Program::new(&graph, &settings);
     if is_asked("--plan") {
         return print!("{}", program.plan(batch));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use kernels::buffer::Buffer;
-use kernels::conv2d::Living;
+use kernels::conv2d::{Living, Product};
 use kernels::{Isa, conv2d};
 
 use super::{PackTask, Whole, step};
@@ -29,6 +29,8 @@ pub(crate) struct Group {
     slots: Vec<Buffer>,
     sums: Vec<PartialSum>,
     living: Living,
+    /// What products work in.
+    scratch: Buffer,
     /// Nanoseconds by stage and step, where a clock was given.
     spent: Vec<Vec<u64>>,
 }
@@ -63,14 +65,17 @@ impl Group {
                 }
             }
         };
+        let steps = || plan.stages.iter().flat_map(|stage| &stage.steps);
         let mut living = Living::default();
-        for step in plan.stages.iter().flat_map(|stage| &stage.steps) {
+        for step in steps() {
             if let Work::LivingGradients(gradients) = &step.work {
                 living.reserve(&gradients.pooled);
             }
         }
+        let scratch = steps().filter_map(|step| step.work.product()).map(Product::scratch_len).max();
+        let scratch = Buffer::zeros(scratch.unwrap_or(0));
         let spent = plan.stages.iter().map(|stage| vec![0; stage.steps.len()]).collect();
-        Group { slots, sums: plan.sums.iter().map(sum).collect(), living, samples, spent }
+        Group { slots, sums: plan.sums.iter().map(sum).collect(), living, scratch, samples, spent }
     }
 
     /// The number of samples.
@@ -124,10 +129,12 @@ impl Group {
         });
         match (&one.work, result) {
             (Work::LivingGradients(gradients), dx) => self.pull_back(context, one, gradients, shard, dx),
-            (_, Some(result)) => step::compute(context, one, shard, &self.slots, result),
+            (_, Some(result)) => {
+                step::compute(context, one, shard, &self.slots, &mut self.scratch, result);
+            }
             (work, None) => {
                 let sum = work.sum().expect("what stores nothing sums");
-                step::add(context, one, shard, &self.slots, &mut self.sums[sum]);
+                step::add(context, one, shard, &self.slots, &mut self.scratch, &mut self.sums[sum]);
             }
         }
         if let (Some((slot, _)), Some(written)) = (one.write, written) {

@@ -12,8 +12,8 @@ mod single;
 mod step;
 mod sums;
 
+use kernels::Isa;
 use kernels::buffer::Buffer;
-use kernels::{Isa, conv2d};
 use rayon::prelude::*;
 
 use crate::plan::{Fixed, Operand, Pack, Pass, Plan};
@@ -91,8 +91,8 @@ impl Machine {
         let task = |pack: &Pack| PackTask {
             pack: pack.clone(),
             packed: Buffer::zeros(match pack.transposed {
-                true => conv2d::packed_transposed_len(&pack.conv),
-                false => conv2d::packed_len(&pack.conv),
+                true => pack.product.packed_transposed_len(),
+                false => pack.product.packed_len(),
             }),
             made_of: None,
         };
@@ -219,8 +219,8 @@ impl Machine {
                 return;
             }
             match pack.transposed {
-                true => conv2d::pack_transposed(&pack.conv, whole.get(pack.source), packed),
-                false => conv2d::pack(&pack.conv, whole.get(pack.source), packed),
+                true => pack.product.pack_transposed(self.isa, whole.get(pack.source), packed),
+                false => pack.product.pack(self.isa, whole.get(pack.source), packed),
             }
             *made_of = stamp;
         });
@@ -237,10 +237,10 @@ impl Machine {
     }
 
     fn close_sums(&mut self, stage: usize) {
-        let Machine { plan, values, groups, sums, .. } = self;
+        let Machine { isa, plan, values, groups, sums, .. } = self;
         let here = |task: &SumTask| task.stage() == stage;
         sums.iter_mut().filter(|task| here(task)).for_each(|task| task.take_result(values));
-        sums.par_iter_mut().with_max_len(1).filter(|task| here(task)).for_each(|task| task.close(plan, groups));
+        sums.par_iter_mut().with_max_len(1).filter(|task| here(task)).for_each(|task| task.close(*isa, plan, groups));
         sums.iter_mut().filter(|task| here(task)).for_each(|task| task.give_result(values));
     }
 

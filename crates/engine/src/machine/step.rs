@@ -14,16 +14,23 @@ use super::samples::runs;
 use crate::plan::{Step, SumKind, Work};
 
 /// Computes the value that a step stores. Where it overwrites an operand, `y` holds that operand.
-pub(crate) fn compute(context: &Context<'_>, step: &Step, shard: &Shard, slots: &[Buffer], y: &mut [f32]) {
+pub(crate) fn compute(
+    context: &Context<'_>,
+    step: &Step,
+    shard: &Shard,
+    slots: &[Buffer],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
     let read = &Reader { context, step, shard, slots };
     let (isa, n, to) = (read.isa(), read.n(), read.to());
     match &step.work {
-        Work::Convolve { conv, packed, bias, relu } => {
+        Work::Convolve { product, packed, bias, relu } => {
             let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
-            conv2d::forward(isa, conv, n, read.samples(0), packed, bias, *relu, y);
+            product.forward(isa, n, read.samples(0), packed, bias, *relu, y, scratch);
         }
-        Work::ConvolveBack { conv, packed } => {
-            conv2d::input_gradient(isa, conv, n, read.samples(0), &context.packs[*packed].packed, y);
+        Work::ConvolveBack { product, packed } => {
+            product.input_gradient(isa, n, read.samples(0), &context.packs[*packed].packed, y, scratch);
         }
         Work::MaxPool(pool) => pool::max_pool(isa, pool, n, read.samples(0), y),
         Work::MaxPoolGradient(pool) => {
@@ -149,12 +156,19 @@ pub(crate) fn signals<'a>(
 }
 
 /// Adds a shard's part to a sum.
-pub(crate) fn add(context: &Context<'_>, step: &Step, shard: &Shard, slots: &[Buffer], part: &mut PartialSum) {
+pub(crate) fn add(
+    context: &Context<'_>,
+    step: &Step,
+    shard: &Shard,
+    slots: &[Buffer],
+    scratch: &mut [f32],
+    part: &mut PartialSum,
+) {
     let read = Reader { context, step, shard, slots };
     let (isa, n) = (context.isa, shard.n);
     match &step.work {
-        Work::KernelGradient { conv, .. } => {
-            conv2d::kernel_gradient(isa, conv, n, read.samples(0), read.samples(1), &mut part.kernel);
+        Work::KernelGradient { product, .. } => {
+            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), &mut part.kernel, scratch);
         }
         Work::SumToChannels { .. } => {
             arithmetic::sum_to_channels(isa, read.view(0), n, read.samples(0), &mut part.numbers);

@@ -1,7 +1,7 @@
 //! Sums over the batch, closed: the groups' parts are added in order and become a value of the whole batch.
 
 use kernels::buffer::Buffer;
-use kernels::{batch_norm, conv2d};
+use kernels::{Isa, batch_norm};
 
 use super::group::Group;
 use crate::plan::{Plan, Sum, SumKind};
@@ -27,7 +27,7 @@ impl SumTask {
         let sum = plan.sums[index];
         let (mut kernel, mut numbers, mut counts) = (Buffer::default(), Vec::new(), Vec::new());
         match sum.kind {
-            SumKind::Kernel(conv) => kernel = Buffer::zeros(conv2d::packed_len(&conv)),
+            SumKind::Kernel(product) => kernel = Buffer::zeros(product.packed_len()),
             SumKind::Canonical => {}
             SumKind::Plain | SumKind::Mean => numbers = vec![0.0; plan.values.lens[sum.write]],
             SumKind::Statistics { positions } => {
@@ -54,11 +54,11 @@ impl SumTask {
         std::mem::swap(&mut self.result, &mut values[self.sum.write]);
     }
 
-    pub fn close(&mut self, plan: &Plan, groups: &[Group]) {
+    pub fn close(&mut self, isa: Isa, plan: &Plan, groups: &[Group]) {
         match self.sum.kind {
-            SumKind::Kernel(conv) => {
+            SumKind::Kernel(product) => {
                 add_kernels(groups, self.index, 0, &mut self.kernel);
-                conv2d::unpack(&conv, &self.kernel, &mut self.result);
+                product.unpack(isa, &self.kernel, &mut self.result);
             }
             SumKind::Canonical => add_kernels(groups, self.index, 0, &mut self.result),
             SumKind::Plain | SumKind::Mean => {

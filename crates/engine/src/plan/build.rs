@@ -2,7 +2,7 @@
 
 use graph::ops::{Binary, Unary, Window};
 use graph::{Graph, NodeId, Op};
-use kernels::conv2d::{Conv2d, Pooled};
+use kernels::conv2d::{Arithmetic, Conv2d, Pooled, Product};
 use kernels::pool::Pool;
 
 use super::fuse::{Back, Epilogue, Fusions};
@@ -22,6 +22,7 @@ pub(crate) struct Planned {
 /// What is known of a graph before its steps are made, and what they add.
 pub(crate) struct Builder<'a> {
     pub graph: &'a Graph,
+    pub arithmetic: Arithmetic,
     pub order: &'a Order,
     pub layout: &'a Layout,
     pub fusions: &'a Fusions,
@@ -232,40 +233,51 @@ impl Builder<'_> {
             }
             Op::Conv2dInputGradient { window, groups, .. } => {
                 let conv = convolution(id, inputs[0], window, *groups);
-                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
+                self.convolve_back(conv, inputs[1])
             }
             Op::DenseInputGradient => {
                 let conv = Conv2d::dense(features(id), features(inputs[0]));
-                Work::ConvolveBack { conv, packed: self.pack(inputs[1], conv, true) }
+                self.convolve_back(conv, inputs[1])
             }
             Op::Conv2dKernelGradient { window, groups } => {
                 let conv = convolution(inputs[0], inputs[1], window, *groups);
-                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
+                self.kernel_gradient(conv, id)
             }
             Op::DenseKernelGradient => {
                 let conv = Conv2d::dense(features(inputs[0]), features(inputs[1]));
-                Work::KernelGradient { conv, sum: self.sum(id, SumKind::Kernel(conv)) }
+                self.kernel_gradient(conv, id)
             }
             _ => unreachable!("{} is no product", op.name()),
         }
     }
 
     fn convolve(&mut self, conv: Conv2d, kernel: NodeId, epilogue: Epilogue) -> Work {
-        let packed = self.pack(kernel, conv, false);
+        let product = Product::new(conv, self.arithmetic);
+        let packed = self.pack(kernel, product, false);
         let bias = epilogue.bias.map(|bias| self.values.fixed(self.graph, bias));
-        Work::Convolve { conv, packed, bias, relu: epilogue.relu }
+        Work::Convolve { product, packed, bias, relu: epilogue.relu }
+    }
+
+    fn convolve_back(&mut self, conv: Conv2d, kernel: NodeId) -> Work {
+        let product = Product::new(conv, self.arithmetic);
+        Work::ConvolveBack { product, packed: self.pack(kernel, product, true) }
+    }
+
+    fn kernel_gradient(&mut self, conv: Conv2d, id: NodeId) -> Work {
+        let product = Product::new(conv, self.arithmetic);
+        Work::KernelGradient { product, sum: self.sum(id, SumKind::Kernel(product)) }
     }
 
     /// The number of a kernel in the order of the tiles.
-    fn pack(&mut self, kernel: NodeId, conv: Conv2d, transposed: bool) -> usize {
+    fn pack(&mut self, kernel: NodeId, product: Product, transposed: bool) -> usize {
         let source = self.values.fixed(self.graph, kernel);
         let stage = self.order.ready[kernel.0 as usize];
         let same = |pack: &Pack| {
-            let channels = |conv: &Conv2d| (conv.input.channels, conv.groups);
-            pack.source == source && pack.transposed == transposed && channels(&pack.conv) == channels(&conv)
+            let order = |product: &Product| (product.conv.input.channels, product.conv.groups, product.method);
+            pack.source == source && pack.transposed == transposed && order(&pack.product) == order(&product)
         };
         self.packs.iter().position(same).unwrap_or_else(|| {
-            self.packs.push(Pack { source, conv, transposed, stage });
+            self.packs.push(Pack { source, product, transposed, stage });
             self.packs.len() - 1
         })
     }

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use graph::{Graph, NodeId, Op};
 use kernels::View;
-use kernels::conv2d::{Conv2d, packed_len};
+use kernels::conv2d::{Arithmetic, Product};
 
 pub(crate) use slots::Slot;
 pub(crate) use step::{Fixed, Gradients, Operand, Step, Work};
@@ -73,7 +73,7 @@ pub(crate) struct Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Pack {
     pub source: Fixed,
-    pub conv: Conv2d,
+    pub product: Product,
     pub transposed: bool,
     /// The stage before whose steps it is made.
     pub stage: usize,
@@ -93,7 +93,7 @@ pub(crate) struct Sum {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SumKind {
     /// A packed kernel's gradient in f32.
-    Kernel(Conv2d),
+    Kernel(Product),
     /// A kernel's gradient in f32 in its canonical layout.
     Canonical,
     /// As many f64 as the value has numbers.
@@ -123,8 +123,9 @@ pub(crate) struct Assignment {
 }
 
 impl Plan {
-    /// Plans `graph`; with `keep_all` no node disappears in another and no two values share memory.
-    pub fn new(graph: &Graph, batch: usize, keep_all: bool) -> Plan {
+    /// Plans `graph` for products of this exactness; with `keep_all` no node disappears in another and no two values
+    /// share memory.
+    pub fn new(graph: &Graph, batch: usize, arithmetic: Arithmetic, keep_all: bool) -> Plan {
         let order = Order::new(graph);
         let readers = Readers::new(graph, &order);
         let fusions = Fusions::new(graph, &order, &readers, keep_all);
@@ -132,6 +133,7 @@ impl Plan {
         let mut values = Values::new(graph);
         let mut builder = build::Builder {
             graph,
+            arithmetic,
             order: &order,
             layout: &layout,
             fusions: &fusions,
@@ -187,7 +189,7 @@ impl Sum {
     pub fn len(&self, values: &Values, samples: usize) -> usize {
         let numbers = values.lens[self.write];
         match self.kind {
-            SumKind::Kernel(conv) => packed_len(&conv),
+            SumKind::Kernel(product) => product.packed_len(),
             SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
             SumKind::Statistics { .. } => samples.div_ceil(SHARD) * numbers,
         }

@@ -3,7 +3,7 @@
 use graph::NodeId;
 use graph::ops::{Activation, Binary};
 use kernels::View;
-use kernels::conv2d::{Conv2d, Pooled};
+use kernels::conv2d::{Method, Pooled, Product, Size};
 use kernels::pool::Pool;
 
 /// A value of the whole batch.
@@ -30,13 +30,13 @@ pub(crate) enum Operand {
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     Convolve {
-        conv: Conv2d,
+        product: Product,
         packed: usize,
         bias: Option<Fixed>,
         relu: bool,
     },
     ConvolveBack {
-        conv: Conv2d,
+        product: Product,
         packed: usize,
     },
     MaxPool(Pool),
@@ -91,7 +91,7 @@ pub(crate) enum Work {
     LivingGradients(Gradients),
     /// Sums over the batch: their parts go to the group's sum of this number.
     KernelGradient {
-        conv: Conv2d,
+        product: Product,
         sum: usize,
     },
     SumToChannels {
@@ -143,25 +143,32 @@ impl Work {
     /// Floating-point operations of its products for one sample, as if each were computed directly.
     pub fn flops(&self) -> u64 {
         match self {
-            Work::Convolve { conv, .. } | Work::ConvolveBack { conv, .. } | Work::KernelGradient { conv, .. } => {
-                conv.flops()
-            }
             Work::LivingGradients(Gradients { pooled, kernel, .. }) => {
                 pooled.conv.flops() * if kernel.is_some() { 2 } else { 1 }
             }
-            _ => 0,
+            other => other.product().map_or(0, |product| product.conv.flops()),
+        }
+    }
+
+    /// The convolution that it is a pass of.
+    pub fn product(&self) -> Option<&Product> {
+        match self {
+            Work::Convolve { product, .. }
+            | Work::ConvolveBack { product, .. }
+            | Work::KernelGradient { product, .. } => Some(product),
+            _ => None,
         }
     }
 
     /// What the plan's text calls it.
     pub fn name(&self) -> String {
         match self {
-            Work::Convolve { packed, bias, relu, .. } => {
+            Work::Convolve { product, packed, bias, relu } => {
                 let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
-                format!("convolve p{packed}{bias}{}", if *relu { ", relu" } else { "" })
+                format!("convolve{} p{packed}{bias}{}", by(product), if *relu { ", relu" } else { "" })
             }
-            Work::ConvolveBack { packed, .. } => format!("input_gradient p{packed}"),
-            Work::KernelGradient { .. } => "add kernel_gradient".to_string(),
+            Work::ConvolveBack { product, packed } => format!("input_gradient{} p{packed}", by(product)),
+            Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),
             Work::Binary(binary) => binary.name().to_string(),
             Work::Activate(activation) => activation.name().to_string(),
             Work::ActivateGradient(activation) => activation.gradient_name().to_string(),
@@ -170,5 +177,14 @@ impl Work {
                 text.split([' ', '(']).next().unwrap_or_default().to_string()
             }
         }
+    }
+}
+
+/// The method, where it is not the definition's.
+fn by(product: &Product) -> &'static str {
+    match product.method {
+        Method::Direct => "",
+        Method::Winograd(Size::Two) => " by F(2x2)",
+        Method::Winograd(Size::Four) => " by F(4x4)",
     }
 }

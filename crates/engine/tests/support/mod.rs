@@ -5,14 +5,14 @@ pub mod networks;
 
 use std::collections::BTreeMap;
 
-use engine::{Feed, Input, NotFinite, Program, Settings, Threads, Variables};
+use engine::{Arithmetic, Feed, Input, NotFinite, Program, Settings, Threads, Variables};
 use graph::reference::{self, Tensor};
 use graph::{DType, Graph, Op};
 use kernels::Isa;
 
 /// Settings for an instruction set and a number of threads.
 pub fn settings(isa: Isa, threads: usize) -> Settings {
-    Settings { isa, threads: Threads::new(threads), keep_all: false }
+    Settings { isa, threads: Threads::new(threads), arithmetic: Arithmetic::Accurate, keep_all: false }
 }
 
 /// Numbers below this are compared as if they were as large.

@@ -69,6 +69,25 @@ impl Network {
         network.finish(scores)
     }
 
+    /// Kernels of 3×3 with enough channels for transformed products, on sizes that their tiles do not divide; behind the
+    /// last stand a relu and a max pool.
+    pub fn transformed() -> Network {
+        let mut network = Network::empty([9, 11, 3], 3);
+        let x = network.pixels();
+        let x = network.convolution("conv2d_0", x, 9, Window::square(3, 1, 1));
+        let x = network.graph.push(Op::Activate(Activation::Gelu), &[x]);
+        let x = network.convolution("conv2d_1", x, 17, Window::square(3, 1, 1));
+        let x = network.batch_norm("batch_norm", x);
+        let x = network.graph.push(Op::Activate(Activation::Silu), &[x]);
+        let x = network.convolution("conv2d_2", x, 10, Window::square(3, 1, 0));
+        let x = network.graph.push(Op::Activate(Activation::Relu), &[x]);
+        let x = network.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+        let features = network.graph.shape(x).sample_len();
+        let x = network.graph.reshape(x, &[features]);
+        let scores = network.dense("dense", x, 3);
+        network.finish(scores)
+    }
+
     fn empty(image: [usize; 3], classes: usize) -> Network {
         Network { graph: Graph::new(), parameters: Vec::new(), image, classes }
     }

@@ -102,6 +102,7 @@ fn training(checked: Checked, order: &Order, common: &Common) -> Result<Report, 
         Ok(prepared) => (&prepared.checked, prepared.settings.clone()),
         Err(checked) => (checked, pipeline::settings(common)),
     };
+    let settings = pipeline::training_settings(checked, &settings);
     let (network, training, seed) = (&checked.network, &checked.training, checked.experiment.seed);
     let batch = training.train.batch_size;
     let images = Images::new(network.train_input, network.n_classes, batch);

@@ -13,7 +13,7 @@ pub use export::{export, is_onnx, prove, record_of, said_of};
 pub use finish::{finish, judge};
 pub use finished_run::FinishedRun;
 pub use measure::Measurer;
-pub use prepared::{Prepared, settings};
+pub use prepared::{Prepared, settings, training_settings};
 pub use reuse::{Identity, finished, runs_of, why_not};
 pub use run::{Finished, Reach, findings, fingerprints, resume, start};
 pub use source::TrainingPart;

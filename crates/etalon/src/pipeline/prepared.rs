@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use data::{Dataset, Places, Progress};
-use engine::{Settings, Threads};
+use engine::{Arithmetic, Settings, Threads};
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Isa;
 use model::Network;
 
 use crate::cli::Common;
-use crate::experiment::Checked;
+use crate::experiment::{self, Checked};
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -34,10 +34,20 @@ impl Prepared {
     }
 }
 
-/// The threads and the instruction set of this machine.
+/// The threads and the instruction set of this machine, and arithmetic for everything that judges a network.
 pub fn settings(common: &Common) -> Settings {
     let isa = common.instruction_set.unwrap_or_else(Isa::best);
-    Settings { isa, threads: Threads::new(common.n_threads()), keep_all: false }
+    Settings { isa, threads: Threads::new(common.n_threads()), arithmetic: Arithmetic::Accurate, keep_all: false }
+}
+
+/// The same for training, with the arithmetic that the experiment asks for.
+pub fn training_settings(checked: &Checked, settings: &Settings) -> Settings {
+    let arithmetic = match checked.experiment.engine.arithmetic {
+        experiment::Arithmetic::Strict => Arithmetic::Strict,
+        experiment::Arithmetic::Accurate => Arithmetic::Accurate,
+        experiment::Arithmetic::Fast => Arithmetic::Fast,
+    };
+    Settings { arithmetic, ..settings.clone() }
 }
 
 fn open(checked: &Checked, common: &Common) -> Result<Dataset, Failure> {

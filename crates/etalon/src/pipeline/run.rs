@@ -9,7 +9,7 @@ use record::{
 };
 use trainer::{Ended, How, Observer, Setup, Trainer};
 
-use super::{Measurer, Prepared, finish, source::TrainingPart};
+use super::{Measurer, Prepared, finish, source::TrainingPart, training_settings};
 use crate::cli::Common;
 use crate::experiment::{self, Checked};
 use crate::failure::{Failure, Outcome};
@@ -193,6 +193,7 @@ fn train(
     let Prepared { checked, dataset, settings } = prepared;
     let directions = shown_directions(prepared);
     let counts = dataset.class_counts(PartName::Train);
+    let settings = &training_settings(checked, settings);
     let setup = Setup {
         network: &checked.network,
         training: &checked.training,

@@ -1,7 +1,7 @@
 //! The forward pass, with bias and relu in the epilogue.
 
-use super::pack::width;
-use super::{Conv2d, Cursor, Walk, depthwise, packed_len};
+use super::pack::{packed_len, width};
+use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -11,7 +11,7 @@ use crate::tile::{self, Runs, for_tile};
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
-pub fn forward(
+pub(super) fn forward(
     isa: Isa,
     conv: &Conv2d,
     n: usize,

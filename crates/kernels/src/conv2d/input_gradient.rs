@@ -4,8 +4,8 @@
 //! place lies inside the image: the exact number of multiplications for every stride, dilation and padding.
 
 use super::forward::lanes_of;
-use super::pack::width;
-use super::{Conv2d, Cursor, Walk, depthwise, packed_transposed_len};
+use super::pack::{packed_transposed_len, width};
+use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -18,7 +18,7 @@ const CHUNK_PIXELS: usize = 64;
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
-pub fn input_gradient(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32]) {
+pub(super) fn input_gradient(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32]) {
     let input = &conv.input;
     assert!(dx.len() >= input.len(n) && dy.len() >= conv.output.len(n));
     assert_eq!(packed.len(), packed_transposed_len(conv));

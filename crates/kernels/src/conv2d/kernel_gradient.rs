@@ -4,8 +4,8 @@
 //! pass, so nothing of the input is copied.
 
 use super::forward::{lanes_of, runs};
-use super::pack::width;
-use super::{Conv2d, Walk, depthwise, packed_len};
+use super::pack::{packed_len, width};
+use super::{Conv2d, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -16,7 +16,7 @@ use crate::tile::{self, for_tile};
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
-pub fn kernel_gradient(isa: Isa, conv: &Conv2d, n: usize, x: &[f32], dy: &[f32], packed: &mut [f32]) {
+pub(super) fn kernel_gradient(isa: Isa, conv: &Conv2d, n: usize, x: &[f32], dy: &[f32], packed: &mut [f32]) {
     conv.check(n, x.len(), dy.len());
     assert_eq!(packed.len(), packed_len(conv));
     if n == 0 || conv.output.height * conv.output.width == 0 {
@@ -95,11 +95,7 @@ impl KernelGradient<'_> {
                         let start = run / runs.inner * runs.outer_step + run % runs.inner * runs.inner_step;
                         let mut done = 0;
                         while done < runs.len {
-                            let ks = (runs.len - done).min(tile::most_pixels::<L>(vectors).min(if vectors == 2 {
-                                12
-                            } else {
-                                16
-                            }));
+                            let ks = (runs.len - done).min(most_rows::<L>(vectors));
                             let to = gradient[(run * runs.len + done) * width + first..].as_mut_ptr();
                             // SAFETY: `check` asserted that windows and gradients of all pixels lie in their slices; the
                             // gradient's block has `ks` rows of `width` numbers here, written from `first` on.
@@ -113,13 +109,19 @@ impl KernelGradient<'_> {
     }
 }
 
+/// Most rows of the gradient in a tile.
+pub(super) fn most_rows<L: Lanes>(vectors: usize) -> usize {
+    tile::most_pixels::<L>(vectors).min(if vectors == 2 { 12 } else { 16 })
+}
+
 /// A strip of output channels.
-struct Strip<'a> {
-    walk: &'a Walk,
-    x: *const f32,
-    dy: *const f32,
-    pitch: usize,
-    channels: usize,
+pub(super) struct Strip<'a> {
+    pub walk: &'a Walk,
+    pub x: *const f32,
+    pub dy: *const f32,
+    /// Numbers of a row of the gradient.
+    pub pitch: usize,
+    pub channels: usize,
 }
 
 /// Adds `K` rows of the gradient over all pixels.
@@ -128,7 +130,7 @@ struct Strip<'a> {
 /// For every pixel of the walk `K` inputs from `offset` on and the strip's channels of `dy` can be read; `K` rows of the
 /// strip's lanes can be written at `to`.
 #[inline(always)]
-unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(strip: &Strip, offset: usize, to: *mut f32) {
+pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(strip: &Strip, offset: usize, to: *mut f32) {
     let walk = strip.walk;
     let full = strip.channels == V * L::N;
     let mut acc = [[L::splat(0.0); V]; K];

@@ -12,7 +12,7 @@ pub(crate) fn width(channels: usize) -> usize {
 }
 
 /// Length of [`pack`]'s result.
-pub fn packed_len(conv: &Conv2d) -> usize {
+pub(super) fn packed_len(conv: &Conv2d) -> usize {
     if conv.is_depthwise() {
         return conv.kernel_len();
     }
@@ -21,7 +21,7 @@ pub fn packed_len(conv: &Conv2d) -> usize {
 }
 
 /// Length of [`pack_transposed`]'s result.
-pub fn packed_transposed_len(conv: &Conv2d) -> usize {
+pub(super) fn packed_transposed_len(conv: &Conv2d) -> usize {
     if conv.is_depthwise() {
         return conv.kernel_len();
     }
@@ -30,8 +30,8 @@ pub fn packed_transposed_len(conv: &Conv2d) -> usize {
     conv.groups * taps * conv.group_inputs().div_ceil(width) * conv.group_outputs() * width
 }
 
-/// The kernel, canonical, in the order of [`super::forward`].
-pub fn pack(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
+/// The kernel, canonical, in the order of [`super::forward::forward`].
+pub(super) fn pack(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
     assert_eq!((kernel.len(), packed.len()), (conv.kernel_len(), packed_len(conv)));
     let (rows, outputs) = (conv.kernel_rows(), conv.group_outputs());
     if conv.is_depthwise() {
@@ -51,8 +51,8 @@ pub fn pack(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// The kernel, canonical, in the order of [`super::input_gradient`].
-pub fn pack_transposed(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
+/// The kernel, canonical, in the order of [`super::input_gradient::input_gradient`].
+pub(super) fn pack_transposed(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
     assert_eq!((kernel.len(), packed.len()), (conv.kernel_len(), packed_transposed_len(conv)));
     let (rows, inputs, outputs) = (conv.kernel_rows(), conv.group_inputs(), conv.group_outputs());
     if conv.is_depthwise() {
@@ -71,8 +71,8 @@ pub fn pack_transposed(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// A gradient of [`super::kernel_gradient`], packed as [`pack`] does, in canonical layout.
-pub fn unpack(conv: &Conv2d, packed: &[f32], kernel: &mut [f32]) {
+/// A gradient of [`super::kernel_gradient::kernel_gradient`], packed as [`pack`] does, in canonical layout.
+pub(super) fn unpack(conv: &Conv2d, packed: &[f32], kernel: &mut [f32]) {
     assert_eq!((kernel.len(), packed.len()), (conv.kernel_len(), packed_len(conv)));
     let (rows, outputs) = (conv.kernel_rows(), conv.group_outputs());
     if conv.is_depthwise() {

@@ -72,12 +72,20 @@ fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
     }
 }
 
-fn assert_close(what: &str, shape: &Shape, isa: Isa, found: &[f32], expected: &[f64]) {
+/// How far a method may be off, as a share of the largest number: a few roundings; F(4×4) has larger factors.
+fn tolerance(method: Method) -> f64 {
+    match method {
+        Method::Direct | Method::Winograd(Size::Two) => 2e-6,
+        Method::Winograd(Size::Four) => 2e-5,
+    }
+}
+
+fn assert_close(what: &str, shape: &Shape, (isa, method): (Isa, Method), found: &[f32], expected: &[f64]) {
     let scale = expected.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
     for (index, (f, e)) in found.iter().zip(expected).enumerate() {
         assert!(
-            (f64::from(*f) - e).abs() <= 2e-6 * scale,
-            "{what} of {shape:?} on {}: [{index}] is {f}, not {e}",
+            (f64::from(*f) - e).abs() <= tolerance(method) * scale,
+            "{what} of {shape:?} on {}, {method:?}: [{index}] is {f}, not {e}",
             isa.name()
         );
     }
@@ -102,24 +110,34 @@ fn check(shape: Shape) {
     });
     let relu_true: Vec<f64> = y_true.iter().map(|y| y.max(0.0)).collect();
     for isa in Isa::available() {
-        let mut packed = vec![0.0; packed_len(&conv)];
-        pack(&conv, &kernel, &mut packed);
-        let mut y = vec![0.0; dy.len()];
-        forward(isa, &conv, shape.n, &x, &packed, Some(&bias), false, &mut y);
-        assert_close("forward", &shape, isa, &y, &y_true);
-        forward(isa, &conv, shape.n, &x, &packed, Some(&bias), true, &mut y);
-        assert_close("forward with relu", &shape, isa, &y, &relu_true);
-        let mut transposed = vec![0.0; packed_transposed_len(&conv)];
-        pack_transposed(&conv, &kernel, &mut transposed);
-        let mut dx = vec![0.0; x.len()];
-        input_gradient(isa, &conv, shape.n, &dy, &transposed, &mut dx);
-        assert_close("input gradient", &shape, isa, &dx, &dx_true);
-        let mut gradient = vec![0.0; packed_len(&conv)];
-        kernel_gradient(isa, &conv, shape.n, &x, &dy, &mut gradient);
-        let mut dk = vec![0.0; kernel.len()];
-        unpack(&conv, &gradient, &mut dk);
-        assert_close("kernel gradient", &shape, isa, &dk, &dk_true);
+        for product in products_of(conv) {
+            let (way, mut scratch) = ((isa, product.method), vec![f32::NAN; product.scratch_len()]);
+            let mut packed = vec![0.0; product.packed_len()];
+            product.pack(isa, &kernel, &mut packed);
+            let mut y = vec![0.0; dy.len()];
+            product.forward(isa, shape.n, &x, &packed, Some(&bias), false, &mut y, &mut scratch);
+            assert_close("forward", &shape, way, &y, &y_true);
+            product.forward(isa, shape.n, &x, &packed, Some(&bias), true, &mut y, &mut scratch);
+            assert_close("forward with relu", &shape, way, &y, &relu_true);
+            let mut transposed = vec![0.0; product.packed_transposed_len()];
+            product.pack_transposed(isa, &kernel, &mut transposed);
+            let mut dx = vec![0.0; x.len()];
+            product.input_gradient(isa, shape.n, &dy, &transposed, &mut dx, &mut scratch);
+            assert_close("input gradient", &shape, way, &dx, &dx_true);
+            let mut gradient = vec![0.0; product.packed_len()];
+            product.kernel_gradient(isa, shape.n, &x, &dy, &mut gradient, &mut scratch);
+            let mut dk = vec![0.0; kernel.len()];
+            product.unpack(isa, &gradient, &mut dk);
+            assert_close("kernel gradient", &shape, way, &dk, &dk_true);
+        }
     }
+}
+
+/// Every method that suits.
+fn products_of(conv: Conv2d) -> Vec<Product> {
+    let sizes = [Size::Two, Size::Four].into_iter().filter(|size| size.suits(&conv));
+    let methods = [Method::Direct].into_iter().chain(sizes.map(Method::Winograd));
+    methods.map(|method| Product { conv, method }).collect()
 }
 
 fn square(kernel: usize, stride: usize, padding: usize) -> Window {
@@ -151,6 +169,7 @@ fn dense_layers_are_convolutions_of_single_pixels() {
 fn layers_of_more_than_a_part_agree_with_plain_loops() {
     check(Shape { n: 150, size: [1, 1], inputs: 1000, outputs: 20, groups: 1, window: square(1, 1, 0) });
     check(Shape { n: 2, size: [40, 41], inputs: 32, outputs: 24, groups: 1, window: square(3, 1, 1) });
+    check(Shape { n: 2, size: [23, 30], inputs: 40, outputs: 70, groups: 1, window: square(3, 1, 1) });
     check(Shape { n: 9, size: [30, 15], inputs: 20, outputs: 8, groups: 2, window: square(3, 2, 1) });
 }
 
@@ -178,6 +197,40 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn transformed_kernels_agree_with_plain_loops(
+        n in 1usize..4,
+        size in [1usize..14, 1usize..14],
+        inputs in 1usize..35,
+        outputs in 1usize..35,
+        padding in [0usize..3, 0usize..3, 0usize..3, 0usize..3],
+    ) {
+        let window = Window { padding, ..square(3, 1, 0) };
+        let shape = Shape { n, size, inputs, outputs, groups: 1, window };
+        prop_assume!(shape.output_size().iter().all(|s| *s > 1));
+        check(shape);
+    }
+}
+
+#[test]
+fn the_choice_is_no_less_exact_than_asked_for() {
+    let conv = |channels, window| Shape { n: 1, size: [8, 8], inputs: channels, outputs: 16, groups: 1, window }.conv();
+    let method = |conv, arithmetic| Product::new(conv, arithmetic).method;
+    for (arithmetic, expected) in [
+        (Arithmetic::Strict, Method::Direct),
+        (Arithmetic::Accurate, Method::Winograd(Size::Two)),
+        (Arithmetic::Fast, Method::Winograd(Size::Four)),
+    ] {
+        assert_eq!(method(conv(16, square(3, 1, 1)), arithmetic), expected);
+        assert_eq!(method(conv(3, square(3, 1, 1)), arithmetic), Method::Direct, "few channels");
+        assert_eq!(method(conv(16, square(3, 2, 1)), arithmetic), Method::Direct, "a stride");
+        assert_eq!(method(conv(16, square(5, 1, 2)), arithmetic), Method::Direct, "another kernel");
+    }
+}
+
 #[test]
 fn relu_lets_through_what_is_not_a_number() {
     for (channels, groups) in [(5, 1), (3, 3)] {
@@ -186,11 +239,12 @@ fn relu_lets_through_what_is_not_a_number() {
         let conv = Conv2d { output: View::plain(1, 2, channels), ..shape.conv() };
         let mut x = vec![-1.0; 2 * channels];
         x[0] = f32::NAN;
-        let mut packed = vec![0.0; packed_len(&conv)];
-        pack(&conv, &vec![1.0; conv.kernel_len()], &mut packed);
+        let product = Product { conv, method: Method::Direct };
+        let mut packed = vec![0.0; product.packed_len()];
         for isa in Isa::available() {
+            product.pack(isa, &vec![1.0; conv.kernel_len()], &mut packed);
             let mut y = vec![1.0; 2 * channels];
-            forward(isa, &conv, 1, &x, &packed, None, true, &mut y);
+            product.forward(isa, 1, &x, &packed, None, true, &mut y, &mut []);
             assert!(y[0].is_nan() && y[channels..].iter().all(|&y| y == 0.0), "{}: {y:?}", isa.name());
         }
     }

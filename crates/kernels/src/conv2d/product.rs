@@ -1,0 +1,141 @@
+//! Which kernel computes a convolution: the choice, and the three passes by what was chosen.
+//!
+//! The choice is a function of geometry and asked-for exactness alone, so that an experiment plans the same everywhere.
+
+use super::winograd::{Reader, Size};
+use super::{Conv2d, forward, input_gradient, kernel_gradient, pack};
+use crate::Isa;
+
+/// How exact a convolution must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Arithmetic {
+    /// Sums of products as the definition says.
+    Strict,
+    /// Also what errs no more than those: Winograd's F(2×2, 3×3).
+    #[default]
+    Accurate,
+    /// Also F(4×4, 3×3), whose errors are about three times as large.
+    Fast,
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Product by product.
+    Direct,
+    /// By tiles of this size.
+    Winograd(Size),
+}
+
+/// A convolution and how it is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Product {
+    pub conv: Conv2d,
+    pub method: Method,
+}
+
+/// Channels, of inputs and outputs each, from which on fewer multiplications outweigh the transforms
+/// (`examples/rates.rs` times them).
+const LEAST_CHANNELS: usize = 8;
+
+impl Product {
+    /// The fastest way that is exact enough.
+    pub fn new(conv: Conv2d, arithmetic: Arithmetic) -> Product {
+        let most = match arithmetic {
+            Arithmetic::Strict => None,
+            Arithmetic::Accurate => Some(Size::Two),
+            Arithmetic::Fast => Some(Size::Four),
+        };
+        let is_worth_it = conv.input.channels.min(conv.output.channels) >= LEAST_CHANNELS;
+        let suits = |size: &Size| is_worth_it && Some(*size) <= most && size.suits(&conv);
+        let method = [Size::Four, Size::Two].into_iter().find(suits).map_or(Method::Direct, Method::Winograd);
+        Product { conv, method }
+    }
+
+    /// Numbers that a pass needs to work in.
+    pub fn scratch_len(&self) -> usize {
+        match self.method {
+            Method::Direct => 0,
+            Method::Winograd(size) => size.scratch_len(&self.conv),
+        }
+    }
+
+    /// Length of [`Product::pack`]'s result, and of the kernel's gradient.
+    pub fn packed_len(&self) -> usize {
+        match self.method {
+            Method::Direct => pack::packed_len(&self.conv),
+            Method::Winograd(size) => size.packed_len(&self.conv, Reader::Forward),
+        }
+    }
+
+    /// Length of [`Product::pack_transposed`]'s result.
+    pub fn packed_transposed_len(&self) -> usize {
+        match self.method {
+            Method::Direct => pack::packed_transposed_len(&self.conv),
+            Method::Winograd(size) => size.packed_len(&self.conv, Reader::InputGradient),
+        }
+    }
+
+    /// The kernel, canonical, in the order of [`Product::forward`].
+    pub fn pack(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
+        match self.method {
+            Method::Direct => pack::pack(&self.conv, kernel, packed),
+            Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::Forward, packed),
+        }
+    }
+
+    /// The kernel, canonical, in the order of [`Product::input_gradient`].
+    pub fn pack_transposed(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
+        match self.method {
+            Method::Direct => pack::pack_transposed(&self.conv, kernel, packed),
+            Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::InputGradient, packed),
+        }
+    }
+
+    /// A gradient of [`Product::kernel_gradient`] in canonical layout.
+    pub fn unpack(&self, isa: Isa, packed: &[f32], kernel: &mut [f32]) {
+        match self.method {
+            Method::Direct => pack::unpack(&self.conv, packed, kernel),
+            Method::Winograd(size) => size.unpack(isa, &self.conv, packed, kernel),
+        }
+    }
+
+    /// `y = conv(x, kernel) + bias`, with relu behind it if asked. `packed` is [`Product::pack`]'s; `bias` is
+    /// `[out channels]`.
+    ///
+    /// # Panics
+    /// If a slice is too short for `n` images, as in the other passes.
+    pub fn forward(
+        &self,
+        isa: Isa,
+        n: usize,
+        x: &[f32],
+        packed: &[f32],
+        bias: Option<&[f32]>,
+        relu: bool,
+        y: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        match self.method {
+            Method::Direct => forward::forward(isa, &self.conv, n, x, packed, bias, relu, y),
+            Method::Winograd(size) => size.forward(isa, &self.conv, n, x, packed, bias, relu, y, scratch),
+        }
+    }
+
+    /// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`Product::pack_transposed`]'s.
+    pub fn input_gradient(&self, isa: Isa, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
+        match self.method {
+            Method::Direct => input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx),
+            Method::Winograd(size) => size.input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
+        }
+    }
+
+    /// Adds the kernel's gradient to `packed`, which [`Product::unpack`] brings to the canonical layout. The order of
+    /// summation depends on shapes only.
+    pub fn kernel_gradient(&self, isa: Isa, n: usize, x: &[f32], dy: &[f32], packed: &mut [f32], scratch: &mut [f32]) {
+        match self.method {
+            Method::Direct => kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, packed),
+            Method::Winograd(size) => size.kernel_gradient(isa, &self.conv, n, x, dy, packed, scratch),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Convolutions of 3×3 kernels by fewer multiplications: Winograd's minimal filtering, forward and both gradients.
+//!
+//! Images are cut into tiles of `M × M` outputs. The `T × T` inputs of a tile, `T = M + 2`, are transformed, multiplied
+//! place by place with the transformed kernel, and transformed back (Lavin and Gray 2015). The gradients are the exact
+//! adjoints: what flows back goes through the transposed matrices, so that all three passes save the same. Tiles are
+//! taken in chunks whose transformed numbers stay in the second-level cache. Where `M` does not divide an image the last
+//! tiles reach back over outputs that are done: forward they compute them again, back these gradients count as zero.
+
+mod pack;
+mod places;
+mod tiles;
+mod transform;
+
+use super::Conv2d;
+use crate::Isa;
+pub(super) use pack::Reader;
+use pack::{Pack, Unpack};
+use places::{AddOuter, Field, Multiply};
+use tiles::{Chunk, Side, Transformed};
+use transform::{Four, Two};
+
+/// Outputs of a tile along each axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Size {
+    /// F(2×2, 3×3).
+    Two,
+    /// F(4×4, 3×3).
+    Four,
+}
+
+/// Numbers of a chunk's two fields together: half a second-level cache of 512 KiB.
+const CHUNK: usize = 1 << 16;
+
+impl Size {
+    /// Outputs of a tile along each axis.
+    fn outputs(self) -> usize {
+        match self {
+            Size::Two => 2,
+            Size::Four => 4,
+        }
+    }
+
+    fn places(self) -> usize {
+        (self.outputs() + 2) * (self.outputs() + 2)
+    }
+
+    /// Whether a convolution can be computed so.
+    pub fn suits(self, conv: &Conv2d) -> bool {
+        let window = &conv.window;
+        let moves = (window.kernel, window.stride, window.dilation, conv.groups);
+        moves == ([3; 2], [1; 2], [1; 2], 1) && conv.output.height.min(conv.output.width) >= self.outputs()
+    }
+
+    /// Tiles of a chunk: a multiple of twelve, which register tiles of six and twelve divide.
+    fn chunk(self, conv: &Conv2d) -> usize {
+        let channels = Field::pitch(conv.input.channels) + Field::pitch(conv.output.channels);
+        (CHUNK / (self.places() * channels) / 12 * 12).clamp(12, 96)
+    }
+
+    /// Numbers that a pass needs to work in.
+    pub(super) fn scratch_len(self, conv: &Conv2d) -> usize {
+        let tiles = self.chunk(conv);
+        self.places() * (Field::place(conv.input.channels, tiles) + Field::place(conv.output.channels, tiles))
+    }
+
+    /// Length of [`Size::pack`]'s result.
+    pub(super) fn packed_len(self, conv: &Conv2d, reader: Reader) -> usize {
+        pack::packed_len(conv, self.places(), reader)
+    }
+
+    /// The kernel, canonical, transformed.
+    pub(super) fn pack(self, isa: Isa, conv: &Conv2d, kernel: &[f32], reader: Reader, packed: &mut [f32]) {
+        match self {
+            Size::Two => isa.run(Pack::<_, 2, 4> { conv, kernel, reader, packed, transform: Two }),
+            Size::Four => isa.run(Pack::<_, 4, 6> { conv, kernel, reader, packed, transform: Four }),
+        }
+    }
+
+    /// What [`Size::kernel_gradient`] has summed, in canonical layout.
+    pub(super) fn unpack(self, isa: Isa, conv: &Conv2d, packed: &[f32], kernel: &mut [f32]) {
+        match self {
+            Size::Two => isa.run(Unpack::<_, 2, 4> { conv, packed, kernel, transform: Two }),
+            Size::Four => isa.run(Unpack::<_, 4, 6> { conv, packed, kernel, transform: Four }),
+        }
+    }
+
+    /// As [`super::Product::forward`].
+    pub(super) fn forward(
+        self,
+        isa: Isa,
+        conv: &Conv2d,
+        n: usize,
+        x: &[f32],
+        packed: &[f32],
+        bias: Option<&[f32]>,
+        relu: bool,
+        y: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        conv.check(n, x.len(), y.len());
+        assert!(
+            packed.len() == self.packed_len(conv, Reader::Forward)
+                && bias.is_none_or(|b| b.len() == conv.output.channels)
+        );
+        let x = x.as_ptr();
+        let pass = Pass::Forward { x, packed: packed.as_ptr(), bias, relu, y: y.as_mut_ptr() };
+        self.run(isa, conv, n, pass, scratch);
+    }
+
+    /// As [`super::Product::input_gradient`].
+    pub(super) fn input_gradient(
+        self,
+        isa: Isa,
+        conv: &Conv2d,
+        n: usize,
+        dy: &[f32],
+        packed: &[f32],
+        dx: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        assert!(dx.len() >= conv.input.len(n) && dy.len() >= conv.output.len(n));
+        assert_eq!(packed.len(), self.packed_len(conv, Reader::InputGradient));
+        for row in conv.input.rows(n) {
+            dx[row].fill(0.0);
+        }
+        let pass = Pass::InputGradient { dy: dy.as_ptr(), packed: packed.as_ptr(), dx: dx.as_mut_ptr() };
+        self.run(isa, conv, n, pass, scratch);
+    }
+
+    /// As [`super::Product::kernel_gradient`], of the transformed kernel.
+    pub(super) fn kernel_gradient(
+        self,
+        isa: Isa,
+        conv: &Conv2d,
+        n: usize,
+        x: &[f32],
+        dy: &[f32],
+        packed: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        conv.check(n, x.len(), dy.len());
+        assert_eq!(packed.len(), self.packed_len(conv, Reader::Forward));
+        let (x, dy) = (x.as_ptr(), dy.as_ptr());
+        self.run(isa, conv, n, Pass::KernelGradient { x, dy, packed: packed.as_mut_ptr() }, scratch);
+    }
+
+    fn run(self, isa: Isa, conv: &Conv2d, n: usize, pass: Pass<'_>, scratch: &mut [f32]) {
+        assert!(self.suits(conv) && scratch.len() >= self.scratch_len(conv));
+        let (places, most) = (self.places(), self.chunk(conv));
+        let field = |start: *mut f32, channels: usize| {
+            let (pitch, place) = (Field::pitch(channels), Field::place(channels, most));
+            Field { start, channels, pitch, place }
+        };
+        let inputs = field(scratch.as_mut_ptr(), conv.input.channels);
+        let outputs = field(scratch[places * inputs.place..].as_mut_ptr(), conv.output.channels);
+        let [rows, columns] = [conv.output.height, conv.output.width].map(|size| size.div_ceil(self.outputs()));
+        let total = n * rows * columns;
+        for first in (0..total).step_by(most) {
+            let tiles = most.min(total - first);
+            let transform = |side: Side<'_>| {
+                let chunk = Chunk { conv, first, tiles, inputs, outputs, side };
+                match self {
+                    Size::Two => isa.run(Transformed::<Two, 2, 4> { chunk, transform: Two }),
+                    Size::Four => isa.run(Transformed::<Four, 4, 6> { chunk, transform: Four }),
+                }
+            };
+            match pass {
+                Pass::Forward { x, packed: weights, bias, relu, y } => {
+                    transform(Side::Inputs(x));
+                    isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs });
+                    transform(Side::Outputs { bias, relu, y });
+                }
+                Pass::InputGradient { dy, packed: weights, dx } => {
+                    transform(Side::Gradients(dy));
+                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs });
+                    transform(Side::AddToInputs(dx));
+                }
+                Pass::KernelGradient { x, dy, packed: gradient } => {
+                    transform(Side::Inputs(x));
+                    transform(Side::Gradients(dy));
+                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, gradient });
+                }
+            }
+        }
+    }
+}
+
+/// What is computed of what. Lengths have been asserted by the functions above.
+#[derive(Clone, Copy)]
+enum Pass<'a> {
+    Forward { x: *const f32, packed: *const f32, bias: Option<&'a [f32]>, relu: bool, y: *mut f32 },
+    InputGradient { dy: *const f32, packed: *const f32, dx: *mut f32 },
+    KernelGradient { x: *const f32, dy: *const f32, packed: *mut f32 },
+}
