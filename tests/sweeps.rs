@@ -108,12 +108,13 @@ fn kill_a_child(place: &Place, parent: u32) -> PathBuf {
     panic!("no process works on a run");
 }
 
-/// Every run of one place has its like in the other, to the bit.
+/// Every finished run of one place has its like in the other, to the bit. What a killed process had just begun may be left
+/// behind beside them.
 fn same_weights(one: &Place, other: &Place) {
     let weights = |place: &Place| {
         let of = |run: &Path| (resolved(run), bytes(&run.join("checkpoints/last.safetensors")));
         let mut all: Vec<(String, Vec<u8>)> =
-            runs(place).iter().filter(|run| status(run) != "failed").map(|run| of(run)).collect();
+            runs(place).iter().filter(|run| status(run) == "done").map(|run| of(run)).collect();
         all.sort();
         all
     };

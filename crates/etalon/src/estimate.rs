@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use engine::{Program, Settings, Threads};
+use engine::{Arithmetic, Program, Settings, Threads};
 use graph::{Graph, Op};
 use kernels::Isa;
 use serde_json::{Value, json};
 use spec::{Fault, Faults};
 
 use crate::experiment::Checked;
+use crate::pipeline;
 use crate::progress::{duration, thousands};
 
 /// What a run will take.
@@ -36,7 +37,8 @@ impl Estimate {
     pub fn new(checked: &Checked, isa: Isa, threads: usize) -> Estimate {
         let batch = checked.training.train.batch_size;
         let graph = trainer::step_graph(&checked.network, &checked.training);
-        let settings = Settings { isa, threads: Threads::new(1), keep_all: false };
+        let settings = Settings { isa, threads: Threads::new(1), arithmetic: Arithmetic::Accurate, keep_all: false };
+        let settings = pipeline::training_settings(checked, &settings);
         let planned = Program::new(&graph, &settings).memory_bytes(batch);
         let (products, others) = flops(&graph);
         let steps = n_steps(checked);

@@ -19,6 +19,11 @@ pub fn stop_at_end_of_input() {
     });
 }
 
+/// Whether the work has been asked to stop.
+pub fn is_asked() -> bool {
+    ASKED.load(Ordering::SeqCst)
+}
+
 /// From now on Ctrl-C sets the flag that is returned.
 pub fn listen() -> Result<&'static AtomicBool, Failure> {
     let on_signal = || {

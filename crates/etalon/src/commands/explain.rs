@@ -61,7 +61,8 @@ pub fn explain(arguments: &ExplainArguments, common: &Common) -> Outcome {
 
 fn plan(checked: &Checked, common: &Common) -> String {
     let graph = trainer::step_graph(&checked.network, &checked.training);
-    Program::new(&graph, &pipeline::settings(common)).plan(checked.training.train.batch_size)
+    let settings = pipeline::training_settings(checked, &pipeline::settings(common));
+    Program::new(&graph, &settings).plan(checked.training.train.batch_size)
 }
 
 fn estimate(checked: &Checked, common: &Common) -> Estimate {

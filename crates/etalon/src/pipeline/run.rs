@@ -38,6 +38,10 @@ pub struct Reach {
 pub fn start(prepared: &Prepared, common: &Common, reach: Reach) -> Result<Finished, Failure> {
     let run = run_file(prepared);
     let checked = &prepared.checked;
+    // Who was to look after the run may be gone before it begins.
+    if interrupt::is_asked() {
+        return Err(Failure::Interrupted("interrupted before the run began".to_string()));
+    }
     let begin = Start { experiment: &checked.written, resolved: &checked.resolved, run: &run };
     let directory = RunDirectory::create(&common.runs_dir, &begin).map_err(Failure::work)?;
     work(prepared, directory, common, &Stretch { resumes: false, reach })
