@@ -113,8 +113,11 @@ fn kill_a_child(place: &Place, parent: u32) -> PathBuf {
 fn same_weights(one: &Place, other: &Place) {
     let weights = |place: &Place| {
         let of = |run: &Path| (resolved(run), bytes(&run.join("checkpoints/last.safetensors")));
-        let mut all: Vec<(String, Vec<u8>)> =
-            runs(place).iter().filter(|run| status(run) == "done").map(|run| of(run)).collect();
+        let mut all: Vec<(String, Vec<u8>)> = runs(place)
+            .iter()
+            .filter(|run| ["done", "paused"].contains(&status(run).as_str()))
+            .map(|run| of(run))
+            .collect();
         all.sort();
         all
     };
