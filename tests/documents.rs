@@ -126,8 +126,8 @@ fn without_measured_times(text: &str) -> String {
 fn comparable(text: &str) -> String {
     let varying = [
         (r"\d{8}T\d{6}Z-\d+-[0-9a-f]{8}", "MOMENT"),
-        (r"\d+(\.\d+)? ?(ms|s|min|h)\b", "TIME"),
         (r"\d+m\d\ds|\d+h\d\dm", "TIME"),
+        (r"\d+(\.\d+)? ?(ms|s|min|h)\b", "TIME"),
         (r"[\d,]+/s", "RATE"),
         (r"on \d+ threads?", "THREADS"),
         (r"─+|-{3,}", "-"),

@@ -1,7 +1,7 @@
 //! What a run will take, before it runs: arithmetic, memory and time of a checked experiment.
 //!
 //! Arithmetic and the engine's memory are counted, from the step's graph and its plan. Time is an estimate: convolutions
-//! and dense layers at a rate taken from few measurements, all else at a guessed rate at which memory is passed through.
+//! and dense layers at a rate taken from few measurements, all else at a rate at which memory is passed through.
 //! It tells minutes from hours; other processors and other work on the machine change it by more than a factor of two.
 
 use std::time::Duration;
@@ -105,19 +105,20 @@ pub fn check_limits(checked: &Checked, faults: &mut Faults) {
 }
 
 /// Floating-point operations a second and thread that convolutions and dense layers reach in training, counting every
-/// product even where the engine skips zeros. `avx512`: from the run of `cifar_cnn` in README.md. `avx2`: from
-/// `etalon bench` on `cifar_cnn` (29 GFLOP/s a thread) and `cifar_resnet20` (21) on two cores that also did other work,
-/// raised for that. Portable code was not measured.
+/// product even where the engine skips zeros or multiplies less. `avx2`: fitted with [`OTHER_RATE`] to rates measured on two
+/// threads; of the networks of `cifar_resnet20` and `activations` it gives the time within a tenth, of `cifar_cnn`, whose
+/// gradients are mostly zero, half as much again. `avx512`: from the run of `cifar_cnn` before products were saved. Portable
+/// code was not measured.
 fn product_rate(isa: Isa) -> f64 {
     match isa.name() {
         "avx512" => 1.2e11,
-        "avx2" => 4e10,
+        "avx2" => 1e11,
         _ => 1e10,
     }
 }
 
-/// The same for everything else, which waits for memory. A guess, not measured.
-const OTHER_RATE: f64 = 8e9;
+/// The same for everything else, which waits for memory.
+const OTHER_RATE: f64 = 6e9;
 
 /// Operations of a step for one sample: of convolutions and dense layers, and of all else. The update of the parameters,
 /// which is the same for any batch, is left out.

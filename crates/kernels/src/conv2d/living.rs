@@ -8,6 +8,7 @@
 use super::Conv2d;
 use super::forward::lanes_of;
 use crate::Isa;
+use crate::channels::load;
 use crate::copy::clear_border;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -174,7 +175,9 @@ impl Kernel for List<'_> {
                 for column in (0..pool.output.width).step_by(BLOCK) {
                     let n = BLOCK.min(pool.output.width - column);
                     for place in 0..n {
-                        self.find(channel, len, row, column + place, place, &mut block);
+                        // SAFETY: row and column are below the pool's, `living_gradients` has asserted the lengths, and
+                        // `len` channels are left.
+                        unsafe { self.find::<L>(channel, len, row, column + place, place, &mut block) };
                         for c in 0..BLOCK {
                             sums[c] += block.values[place][c];
                         }
@@ -205,8 +208,19 @@ impl Kernel for List<'_> {
 
 impl List<'_> {
     /// The window of the first largest number at a place of the pool, and its gradient, for `len` channels.
+    ///
+    /// # Safety
+    /// The place is one of the pool's, whose operand and result hold `len` channels from `channel` on.
     #[inline(always)]
-    fn find(&self, channel: usize, len: usize, row: usize, column: usize, place: usize, block: &mut Block) {
+    unsafe fn find<L: Lanes>(
+        &self,
+        channel: usize,
+        len: usize,
+        row: usize,
+        column: usize,
+        place: usize,
+        block: &mut Block,
+    ) {
         let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
         let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
         let [above, before, ..] = conv.window.padding;
@@ -214,40 +228,28 @@ impl List<'_> {
         let (top, left) = (row * pool.window.stride[0], column * pool.window.stride[1]);
         let first = start + self.image * conv.input.image_pitch + top * down + left * right;
         let from = pool.input.at(self.image, top, left) + channel;
-        let (mut best, mut windows) = ([0.0f32; BLOCK], [0u32; BLOCK]);
-        for i in 0..pool.window.kernel[0] {
-            for j in 0..pool.window.kernel[1] {
-                let y = &self.y[from + i * pool.input.row_pitch + j * pool.input.channels..][..len];
-                larger(y, (first + i * down + j * right) as u32, &mut best, &mut windows);
+        let gradient = pool.output.at(self.image, row, column) + channel;
+        let zero = L::splat(0.0);
+        for lane in (0..len).step_by(L::N) {
+            let count = L::N.min(len - lane);
+            // The bits of places; they are chosen and stored, never computed with.
+            let (mut best, mut windows) = (zero, L::splat(f32::from_bits(0)));
+            for i in 0..pool.window.kernel[0] {
+                for j in 0..pool.window.kernel[1] {
+                    let at = from + i * pool.input.row_pitch + j * pool.input.channels + lane;
+                    // SAFETY: the caller's promise.
+                    let y = unsafe { load::<L>(self.y.as_ptr().add(at), count) };
+                    let wins = y.greater(best);
+                    let window = L::splat(f32::from_bits((first + i * down + j * right) as u32));
+                    (best, windows) = (L::select(wins, y, best), L::select(wins, window, windows));
+                }
             }
-        }
-        let mut values = [0.0f32; BLOCK];
-        let dy = &self.dy[pool.output.at(self.image, row, column) + channel..][..len];
-        match <&[f32; BLOCK]>::try_from(dy) {
-            Ok(dy) => values = *dy,
-            Err(_) => values[..len].copy_from_slice(dy),
-        }
-        for c in 0..BLOCK {
-            values[c] = if best[c] > 0.0 { values[c] } else { 0.0 };
-        }
-        (block.windows[place], block.values[place]) = (windows, values);
-    }
-}
-
-/// Where `y` is larger than the best so far it becomes the best.
-#[inline(always)]
-fn larger(y: &[f32], place: u32, best: &mut [f32; BLOCK], window: &mut [u32; BLOCK]) {
-    if let Ok(y) = <&[f32; BLOCK]>::try_from(y) {
-        for c in 0..BLOCK {
-            let wins = y[c] > best[c];
-            best[c] = if wins { y[c] } else { best[c] };
-            window[c] = if wins { place } else { window[c] };
-        }
-        return;
-    }
-    for c in 0..y.len() {
-        if y[c] > best[c] {
-            (best[c], window[c]) = (y[c], place);
+            // SAFETY: the caller's promise; a row of the block has as many numbers as all vectors of a block.
+            unsafe {
+                let dy = load::<L>(self.dy.as_ptr().add(gradient + lane), count);
+                L::select(best.greater(zero), dy, zero).store(block.values[place].as_mut_ptr().add(lane));
+                windows.store(block.windows[place].as_mut_ptr().add(lane).cast());
+            }
         }
     }
 }
@@ -286,8 +288,9 @@ const VECTORS: usize = 6;
 macro_rules! for_tiles {
     ($lanes:ident, $pooled:expr, $function:ident, |$row:ident, $first:ident, $len:ident| ($($argument:expr),*)) => {{
         let (rows, numbers) = ($pooled.conv.window.kernel[0], $pooled.row());
-        // Three rows of six vectors fill the registers of AVX-512; others take a row at a time.
-        let at_once = if rows == 3 && $lanes::N == 16 { 3 } else { 1 };
+        // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three.
+        let fits = $lanes::N == 16 || numbers <= VECTORS / 2 * $lanes::N;
+        let at_once = if rows == 3 && fits { 3 } else { 1 };
         for $row in (0..rows).step_by(at_once) {
             for $first in (0..numbers).step_by(VECTORS * $lanes::N) {
                 let $len = (numbers - $first).min(VECTORS * $lanes::N);
