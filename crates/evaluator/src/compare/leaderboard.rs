@@ -4,10 +4,11 @@
 //! number of comparisons (Demšar 2006, "Statistical Comparisons of Classifiers over Multiple Data Sets"). What differs from
 //! it for sure begins the next place, and so on with what is left.
 
+use rayon::prelude::*;
 use record::files;
 
 use super::groups::{Group, in_words, mean_and_deviation};
-use super::paired::{accuracy, holm, is_real};
+use super::paired::{accuracy_p, holm, is_real};
 use super::show::aligned;
 
 /// More experiments are not compared with each other: every place reads the predictions of all that are left.
@@ -62,8 +63,7 @@ pub(super) fn leaderboard<'a>(groups: &[&'a Group<'a>]) -> Result<Option<String>
 /// Those that cannot be told apart from the first, and the rest with their p-values against it.
 fn split<'a>(left: &[Entry<'a>]) -> Result<(Vec<Entry<'a>>, Vec<Entry<'a>>), String> {
     let Some((head, others)) = left.split_first() else { return Ok((Vec::new(), Vec::new())) };
-    let p = |other: &Entry<'_>| accuracy(head.group, other.group).map(|difference| difference.p);
-    let p: Vec<f64> = others.iter().map(p).collect::<Result<_, _>>()?;
+    let p: Vec<f64> = others.par_iter().map(|other| accuracy_p(head.group, other.group)).collect::<Result<_, _>>()?;
     let (mut here, mut below) = (vec![*head], Vec::new());
     for (entry, p) in others.iter().zip(holm(&p)) {
         if is_real(p) { below.push(Entry { p: Some(p), ..*entry }) } else { here.push(*entry) }

@@ -94,13 +94,14 @@ pub struct Paired {
     pub pairs: usize,
 }
 
-/// The accuracy of the second less that of the first, on the samples that both judged.
+/// The p-value of the difference in accuracy, on the samples that both judged.
 ///
 /// # Errors
 /// As [`paired`].
-pub fn accuracy(first: &Group<'_>, second: &Group<'_>) -> Result<Difference, String> {
-    let (values, pairs) = values(first, second)?;
-    Ok(values.accuracy(pairs))
+pub(super) fn accuracy_p(first: &Group<'_>, second: &Group<'_>) -> Result<f64, String> {
+    let (Values { right, .. }, pairs) = values(first, second)?;
+    let means: Vec<f64> = right.iter().map(|sum| sum / pairs as f64).collect();
+    Ok(exact_p(&means, pairs, Exact::Signs).unwrap_or_else(|| drawn_p(&resampled(&means))))
 }
 
 /// Compares two experiments on the samples that both judged.
@@ -201,11 +202,6 @@ impl Values {
         Ok(())
     }
 
-    fn accuracy(&self, pairs: usize) -> Difference {
-        let every: Vec<usize> = (0..self.samples.len()).collect();
-        difference("accuracy", &self.right, &every, pairs, Exact::Signs)
-    }
-
     fn judged(&self, pairs: usize) -> Paired {
         let every: Vec<usize> = (0..self.samples.len()).collect();
         let mut classes: Vec<&String> = self.labels.iter().collect();
@@ -218,7 +214,7 @@ impl Values {
         let mut classes: Vec<Difference> = classes.iter().map(of_class).collect();
         let corrected = holm(&classes.iter().map(|class| class.p).collect::<Vec<f64>>());
         classes.iter_mut().zip(corrected).for_each(|(class, p)| class.p = p);
-        let accuracy = self.accuracy(pairs);
+        let accuracy = difference("accuracy", &self.right, &every, pairs, Exact::Signs);
         let loss = difference("log_loss", &self.loss, &every, pairs, Exact::Never);
         Paired { whole: [accuracy, loss], classes, lost: self.lost, gained: self.gained, pairs }
     }
@@ -237,16 +233,22 @@ fn difference(name: &str, sums: &[f64], of: &[usize], pairs: usize, exact: Exact
     let value = values.iter().sum::<f64>() / n.max(1) as f64;
     let means = resampled(&values);
     let interval = percentiles(means.clone(), CONFIDENCE);
-    let p = if pairs == 1 && exact == Exact::Signs {
-        let gained = values.iter().filter(|x| **x > 0.0).count() as u64;
-        let lost = values.iter().filter(|x| **x < 0.0).count() as u64;
-        mcnemar(gained, lost)
-    } else {
-        let share = |below: fn(&f64) -> bool| means.iter().filter(|mean| below(mean)).count() as f64 + 1.0;
-        let smaller = share(|mean| *mean <= 0.0).min(share(|mean| *mean >= 0.0));
-        (2.0 * smaller / (RESAMPLES as f64 + 1.0)).min(1.0)
-    };
+    let p = exact_p(&values, pairs, exact).unwrap_or_else(|| drawn_p(&means));
     Difference { name: name.to_string(), value, low: interval.low, high: interval.high, p, n }
+}
+
+/// McNemar's p-value, where the values are the signs of one pair of runs.
+fn exact_p(values: &[f64], pairs: usize, exact: Exact) -> Option<f64> {
+    let gained = values.iter().filter(|x| **x > 0.0).count() as u64;
+    let lost = values.iter().filter(|x| **x < 0.0).count() as u64;
+    (pairs == 1 && exact == Exact::Signs).then(|| mcnemar(gained, lost))
+}
+
+/// Twice the smaller share of the means of resamples on one side of zero.
+fn drawn_p(means: &[f64]) -> f64 {
+    let share = |below: fn(&f64) -> bool| means.iter().filter(|mean| below(mean)).count() as f64 + 1.0;
+    let smaller = share(|mean| *mean <= 0.0).min(share(|mean| *mean >= 0.0));
+    (2.0 * smaller / (means.len() as f64 + 1.0)).min(1.0)
 }
 
 /// The means of resamples of the values; the same draws for the same number of samples.
