@@ -4,6 +4,7 @@
 //! appears, and only within a group the better comes first.
 
 mod baseline;
+mod crossed;
 mod differences;
 mod groups;
 mod leaderboard;

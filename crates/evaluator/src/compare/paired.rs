@@ -1,9 +1,9 @@
 //! Two experiments on the same samples, sample by sample: which of them is better, and whether that may be chance.
 //!
 //! Of one run against one run the decisions are compared by McNemar's exact test (McNemar 1947; two-sided binomial test of
-//! the samples on which exactly one is right). Where both have runs with the same seeds, a sample's value is its mean over
-//! the seeds, and the mean difference is judged by the paired bootstrap over samples (Efron 1979): the percentile interval,
-//! and twice the smaller share of resamples on one side of zero as p-value. Several p-values are corrected by Holm (1979).
+//! the samples on which exactly one is right), other metrics by the paired bootstrap over samples (Efron 1979): the
+//! percentile interval, and twice the smaller share of resamples on one side of zero as p-value. Where both have several
+//! runs with the same seeds, see [`super::crossed`]. Several p-values are corrected by Holm (1979).
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ use polars_io::parquet::read::ParquetReader;
 use rayon::prelude::*;
 use record::{Run, files};
 
+use super::crossed::crossed;
 use super::groups::Group;
 use crate::intervals::percentiles;
 
@@ -99,9 +100,11 @@ pub struct Paired {
 /// # Errors
 /// As [`paired`].
 pub(super) fn accuracy_p(first: &Group<'_>, second: &Group<'_>) -> Result<f64, String> {
-    let (Values { right, .. }, pairs) = values(first, second)?;
-    let means: Vec<f64> = right.iter().map(|sum| sum / pairs as f64).collect();
-    Ok(exact_p(&means, pairs, Exact::Signs).unwrap_or_else(|| drawn_p(&resampled(&means))))
+    let values = values(first, second)?;
+    Ok(match values.right.as_slice() {
+        [signs] => signs_p(signs),
+        rows => crossed(rows, &values.every()).p(),
+    })
 }
 
 /// Compares two experiments on the samples that both judged.
@@ -109,12 +112,11 @@ pub(super) fn accuracy_p(first: &Group<'_>, second: &Group<'_>) -> Result<f64, S
 /// # Errors
 /// In one line, if they cannot be compared: other data, other samples, no predictions, no common seed.
 pub fn paired(first: &Group<'_>, second: &Group<'_>) -> Result<Paired, String> {
-    let (values, pairs) = values(first, second)?;
-    Ok(values.judged(pairs))
+    Ok(values(first, second)?.judged())
 }
 
-/// Differences of every sample, and of how many pairs of runs.
-fn values(first: &Group<'_>, second: &Group<'_>) -> Result<(Values, usize), String> {
+/// Differences of every sample in every pair of runs.
+fn values(first: &Group<'_>, second: &Group<'_>) -> Result<Values, String> {
     let (one, other) = (&first.runs[0].file.dataset, &second.runs[0].file.dataset);
     if one.fingerprint != other.fingerprint {
         return Err(format!("they cannot be compared sample by sample: one is on {one}, the other on {other}"));
@@ -124,7 +126,7 @@ fn values(first: &Group<'_>, second: &Group<'_>) -> Result<(Values, usize), Stri
     for (a, b) in &pairs {
         values.add(&decisions(a)?, &decisions(b)?)?;
     }
-    Ok((values, pairs.len()))
+    Ok(values)
 }
 
 /// Runs with the same seed and fold; one and one without regard to them.
@@ -176,8 +178,9 @@ fn read(bytes: &[u8]) -> Result<Decisions, PolarsError> {
 struct Values {
     samples: Vec<u32>,
     labels: Vec<String>,
-    right: Vec<f64>,
-    loss: Vec<f64>,
+    /// Of each pair of runs.
+    right: Vec<Vec<f64>>,
+    loss: Vec<Vec<f64>>,
     gained: usize,
     lost: usize,
 }
@@ -190,32 +193,38 @@ impl Values {
         }
         if self.samples.is_empty() {
             (self.samples, self.labels) = (a.samples.clone(), a.labels.clone());
-            (self.right, self.loss) = (vec![0.0; a.samples.len()], vec![0.0; a.samples.len()]);
         }
         let loss = |p: f64| -p.max(f64::from(f32::MIN_POSITIVE)).ln();
-        for at in 0..a.samples.len() {
-            self.right[at] += f64::from(u8::from(b.right[at])) - f64::from(u8::from(a.right[at]));
-            self.loss[at] += loss(b.probability[at]) - loss(a.probability[at]);
+        let every = 0..a.samples.len();
+        let right = |at: usize| f64::from(u8::from(b.right[at])) - f64::from(u8::from(a.right[at]));
+        self.right.push(every.clone().map(right).collect());
+        self.loss.push(every.clone().map(|at| loss(b.probability[at]) - loss(a.probability[at])).collect());
+        for at in every {
             self.gained += usize::from(b.right[at] && !a.right[at]);
             self.lost += usize::from(a.right[at] && !b.right[at]);
         }
         Ok(())
     }
 
-    fn judged(&self, pairs: usize) -> Paired {
-        let every: Vec<usize> = (0..self.samples.len()).collect();
+    fn every(&self) -> Vec<usize> {
+        (0..self.samples.len()).collect()
+    }
+
+    fn judged(&self) -> Paired {
+        let every = self.every();
         let mut classes: Vec<&String> = self.labels.iter().collect();
         classes.sort();
         classes.dedup();
         let of_class = |class: &&String| {
             let own: Vec<usize> = every.iter().copied().filter(|at| self.labels[*at] == **class).collect();
-            difference(class, &self.right, &own, pairs, Exact::Signs)
+            difference(class, &self.right, &own, Exact::Signs)
         };
         let mut classes: Vec<Difference> = classes.iter().map(of_class).collect();
         let corrected = holm(&classes.iter().map(|class| class.p).collect::<Vec<f64>>());
         classes.iter_mut().zip(corrected).for_each(|(class, p)| class.p = p);
-        let accuracy = difference("accuracy", &self.right, &every, pairs, Exact::Signs);
-        let loss = difference("log_loss", &self.loss, &every, pairs, Exact::Never);
+        let accuracy = difference("accuracy", &self.right, &every, Exact::Signs);
+        let loss = difference("log_loss", &self.loss, &every, Exact::Never);
+        let pairs = self.right.len();
         Paired { whole: [accuracy, loss], classes, lost: self.lost, gained: self.gained, pairs }
     }
 }
@@ -227,21 +236,33 @@ enum Exact {
     Never,
 }
 
-fn difference(name: &str, sums: &[f64], of: &[usize], pairs: usize, exact: Exact) -> Difference {
-    let values: Vec<f64> = of.iter().map(|at| sums[*at] / pairs as f64).collect();
-    let n = values.len();
+fn difference(name: &str, rows: &[Vec<f64>], of: &[usize], exact: Exact) -> Difference {
+    let (name, n) = (name.to_string(), of.len());
+    let [row] = rows else {
+        let found = crossed(rows, of);
+        let reach = found.reach(CONFIDENCE);
+        return Difference {
+            name,
+            value: found.mean,
+            low: found.mean - reach,
+            high: found.mean + reach,
+            p: found.p(),
+            n,
+        };
+    };
+    let values: Vec<f64> = of.iter().map(|at| row[*at]).collect();
     let value = values.iter().sum::<f64>() / n.max(1) as f64;
     let means = resampled(&values);
-    let interval = percentiles(means.clone(), CONFIDENCE);
-    let p = exact_p(&values, pairs, exact).unwrap_or_else(|| drawn_p(&means));
-    Difference { name: name.to_string(), value, low: interval.low, high: interval.high, p, n }
+    let p = if exact == Exact::Signs { signs_p(&values) } else { drawn_p(&means) };
+    let interval = percentiles(means, CONFIDENCE);
+    Difference { name, value, low: interval.low, high: interval.high, p, n }
 }
 
-/// McNemar's p-value, where the values are the signs of one pair of runs.
-fn exact_p(values: &[f64], pairs: usize, exact: Exact) -> Option<f64> {
+/// McNemar's p-value of the signs of one pair of runs.
+fn signs_p(values: &[f64]) -> f64 {
     let gained = values.iter().filter(|x| **x > 0.0).count() as u64;
     let lost = values.iter().filter(|x| **x < 0.0).count() as u64;
-    (pairs == 1 && exact == Exact::Signs).then(|| mcnemar(gained, lost))
+    mcnemar(gained, lost)
 }
 
 /// Twice the smaller share of the means of resamples on one side of zero.
@@ -352,7 +373,7 @@ mod tests {
 
     #[test]
     fn differences_of_equal_runs_are_none() {
-        let same = difference("accuracy", &[0.0; 50], &(0..50).collect::<Vec<_>>(), 1, Exact::Signs);
+        let same = difference("accuracy", &[vec![0.0; 50]], &(0..50).collect::<Vec<_>>(), Exact::Signs);
         assert_eq!((same.value, same.p, same.is_real()), (0.0, 1.0, false));
     }
 
@@ -361,7 +382,7 @@ mod tests {
         // scipy.stats.bootstrap with a million resamples, percentile: see tests/references/paired.py.
         let values: Vec<f64> =
             (0..150).map(|i| f64::from(i).sin().powi(3) + if i % 17 == 0 { 2.5 } else { 0.0 }).collect();
-        let found = difference("log_loss", &values, &(0..150).collect::<Vec<_>>(), 1, Exact::Never);
+        let found = difference("log_loss", &[values], &(0..150).collect::<Vec<_>>(), Exact::Never);
         assert!((found.value - 0.15249183762828844).abs() < 1e-12);
         // An end of 2,000 resamples is off by about 0.004, one standard deviation, in an interval 0.256 wide.
         assert!((found.low - 0.02784).abs() < 0.012 && (found.high - 0.28383).abs() < 0.012, "{found:?}");
@@ -400,7 +421,7 @@ mod tests {
             let mut draws = Stream::new(4, purpose("equal models"), 0, number).draws();
             // The difference of two losses of the same distribution.
             let values: Vec<f64> = every.iter().map(|_| draws.uniform().ln() - draws.uniform().ln()).collect();
-            difference("log_loss", &values, &every, 1, Exact::Never)
+            difference("log_loss", &[values], &every, Exact::Never)
         };
         let drawn: Vec<Difference> = (0..1000).map(drawn).collect();
         let held = drawn.iter().filter(|difference| difference.low <= 0.0 && 0.0 <= difference.high).count();
