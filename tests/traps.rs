@@ -27,7 +27,7 @@ fn every_trap_is_told_or_read_as_meant() {
     let utf16: Vec<u8> = good().encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut latin = good().into_bytes();
     latin.extend(b"# h\xe4ndwritten\n");
-    let told: [(&str, Vec<u8>, &str); 22] = [
+    let told: [(&str, Vec<u8>, &str); 23] = [
         ("a tab", with("  dataset:", "\tdataset:"), "indent with spaces; YAML does not take tabs there"),
         ("a key twice", (good() + "task: classification\n").into(), "the key `task` stands twice in this mapping"),
         ("no", with("normalize: unit", "normalize: no"), "unknown normalization `no`"),
@@ -36,6 +36,7 @@ fn every_trap_is_told_or_read_as_meant() {
         ("infinity", with("learning_rate: 0.002", "learning_rate: .inf"), "expected a number above 0, found `.inf`"),
         ("too large for a number", with("learning_rate: 0.002", "learning_rate: 1e999"), "found `1e999`"),
         ("too large for a whole number", (good() + "seed: 99999999999999999999\n").into(), "expected a whole number"),
+        ("more folds than memory", with("normalize: unit", "folds: 99999999999"), "at least 2 and at most 1000"),
         ("ten megabytes", format!("{}# {}", good(), "x".repeat(10_000_000)).into(), "more than 1048576 bytes"),
         ("UTF-16", utf16, "is not UTF-8 text"),
         ("Latin-1", latin, "is not UTF-8 text"),

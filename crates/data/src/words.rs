@@ -59,7 +59,7 @@ spec::section! {
         pub test: Option<PartSection> = none, synonyms &["testing"], example "{split: test}";
         /// Cuts what trains into so many folds, each class by its share, and makes one run for each: the fold is the
         /// validation part, and the others train.
-        pub folds: Option<usize> = none, min 2.0, unit "folds", synonyms &["k_folds", "k", "cross_validation", "n_splits"], example "5";
+        pub folds: Option<usize> = none, min 2.0, max 1000.0, unit "folds", synonyms &["k_folds", "k", "cross_validation", "n_splits"], example "5";
         /// The fold that validates, from 1; left out, every fold has its run.
         pub fold: Option<usize> = none, min 1.0, example "1";
         /// The column of `samples.csv`, beside the images, that says which samples belong together: no group is in two parts.
