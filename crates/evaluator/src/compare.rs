@@ -141,8 +141,7 @@ pub fn compare(groups: &[Group<'_>], shown: &Shown<'_>) -> Result<String, Compar
 
 /// Below the tables what the data can tell apart: of each data with three and more experiments.
 fn leaderboards(order: &[&Group<'_>]) -> String {
-    let data = |group: &Group<'_>| group.runs[0].file.dataset.fingerprint.clone();
-    let chunks: Vec<&[&Group<'_>]> = order.chunk_by(|one, other| data(one) == data(other)).collect();
+    let chunks: Vec<&[&Group<'_>]> = order.chunk_by(|one, other| one.data() == other.data()).collect();
     let title = |index: usize| if chunks.len() > 1 { format!("data {}\n", index + 1) } else { String::new() };
     let board = |(index, chunk): (usize, &&[&Group<'_>])| match leaderboard::leaderboard(chunk) {
         Ok(board) => Some(format!("\n{}{}", title(index), board?)),

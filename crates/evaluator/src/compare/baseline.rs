@@ -13,15 +13,14 @@ pub(super) struct Baseline {
 impl Baseline {
     /// The row that holds the run in `named`, for rows on its data; without a name the first row on the same data.
     pub(super) fn of(rows: &[Group<'_>], named: Option<&Path>) -> Baseline {
-        let data = |row: &Group<'_>| row.runs[0].file.dataset.fingerprint.clone();
         let mut firsts = std::collections::HashMap::new();
         for (index, row) in rows.iter().enumerate() {
             let is_named = named.is_none_or(|named| row.runs.iter().any(|run| run.directory == named));
             if is_named {
-                firsts.entry(data(row)).or_insert(index);
+                firsts.entry(row.data()).or_insert(index);
             }
         }
-        let base = |(index, row): (usize, &Group<'_>)| firsts.get(&data(row)).copied().filter(|base| *base != index);
+        let base = |(index, row): (usize, &Group<'_>)| firsts.get(row.data()).copied().filter(|base| *base != index);
         Baseline { of: rows.iter().enumerate().map(base).collect() }
     }
 

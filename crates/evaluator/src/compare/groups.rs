@@ -31,6 +31,11 @@ impl Group<'_> {
         }
     }
 
+    /// The fingerprint of the data that all its runs are on.
+    pub fn data(&self) -> &str {
+        &self.runs[0].file.dataset.fingerprint
+    }
+
     /// The values of a metric, of the runs that have it.
     pub fn values(&self, metric: &str) -> Vec<f64> {
         let value = |run: &&Run| run.file.metrics.get(metric).map(|metric| metric.value).filter(|x| !x.is_nan());
@@ -101,5 +106,18 @@ pub fn in_words(values: &[f64]) -> String {
         _ if values.is_empty() => "–".to_string(),
         (mean, Some(deviation)) => format!("{mean:.4} ± {deviation:.4} ({})", values.len()),
         (mean, None) => format!("{mean:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_values_are_a_mean_with_its_deviation() {
+        // `statistics.mean` and `statistics.stdev` of Python: 0.66625, 0.0043493…
+        assert_eq!(in_words(&[0.667, 0.662, 0.672, 0.664]), "0.6663 ± 0.0043 (4)");
+        assert_eq!(in_words(&[0.5]), "0.5000");
+        assert_eq!(in_words(&[]), "–");
     }
 }

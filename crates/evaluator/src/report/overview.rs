@@ -85,7 +85,7 @@ fn group(known: &[Known], members: &[usize], repetitions: &[compare::Group<'_>])
         Row { number: index + 1, name: file.name.clone(), id: file.id.clone(), cells }
     });
     let dataset = &known[members[0]].run.file.dataset;
-    let is_here = |group: &&compare::Group<'_>| group.runs[0].file.dataset.fingerprint == dataset.fingerprint;
+    let is_here = |group: &&compare::Group<'_>| group.data() == dataset.fingerprint;
     let repetitions: Vec<&compare::Group<'_>> = repetitions.iter().filter(is_here).collect();
     Group {
         dataset: dataset.to_string(),
