@@ -76,8 +76,11 @@ pub fn list(order: &Order<'_>, first: Checked) -> Outcome {
 
 fn board<'a>(order: &Order<'a>, first: Checked) -> Result<Board<'a>, Failure> {
     let family = first.family.ok_or_else(|| Failure::Work("the file asks for one run".to_string()))?;
-    let since = order.again.then(record::now);
-    Ok(Board::new(family, Planner::new(order.file, order.overrides, order.common, since)))
+    let mut planner = Planner::new(order.file, order.overrides, order.common);
+    if order.again {
+        planner.disregard_what_is_there(&family);
+    }
+    Ok(Board::new(family, planner))
 }
 
 /// Where the workers meet.

@@ -1,6 +1,6 @@
 //! One planned run of a family: the changes that make it, and what it will be recognized by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use evaluator::words::Weights;
@@ -37,15 +37,22 @@ pub struct Planner<'a> {
     pub file: &'a Path,
     pub overrides: &'a [String],
     pub common: &'a Common,
-    /// Only runs that started later count as there; `none` for all.
-    pub since: Option<String>,
+    /// Runs that do not count as there: those of before, where all is to be run again.
+    disregarded: BTreeSet<PathBuf>,
     fingerprints: BTreeMap<String, String>,
 }
 
 impl<'a> Planner<'a> {
     /// Of a file under overrides.
-    pub fn new(file: &'a Path, overrides: &'a [String], common: &'a Common, since: Option<String>) -> Planner<'a> {
-        Planner { file, overrides, common, since, fingerprints: BTreeMap::new() }
+    pub fn new(file: &'a Path, overrides: &'a [String], common: &'a Common) -> Planner<'a> {
+        Planner { file, overrides, common, disregarded: BTreeSet::new(), fingerprints: BTreeMap::new() }
+    }
+
+    /// Leaves all runs aside that are there now. (Told by their folders: a clock of seconds cannot tell a short run that has
+    /// just ended from one that begins.)
+    pub fn disregard_what_is_there(&mut self, family: &Family) {
+        let there = pipeline::runs_of(&family.name, &self.common.runs_dir);
+        self.disregarded = there.into_iter().map(|run| run.directory).collect();
     }
 
     /// The runs of one trial, one a seed and fold.
@@ -86,8 +93,8 @@ impl<'a> Planner<'a> {
 
     /// Of the runs with this identity the one that came farthest.
     fn best_of<'r>(&self, there: &'r [Run], identity: &Identity) -> Option<&'r Run> {
-        let is_new = |run: &&Run| self.since.as_ref().is_none_or(|since| run.file.started >= *since);
-        let same = there.iter().filter(is_new).filter(|run| Identity::of(&run.file) == *identity);
+        let counts = |run: &&Run| !self.disregarded.contains(&run.directory);
+        let same = there.iter().filter(counts).filter(|run| Identity::of(&run.file) == *identity);
         let rank = |run: &&Run| match run.status() {
             Status::Done => 3,
             Status::Paused => 2,
