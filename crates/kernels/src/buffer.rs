@@ -47,6 +47,18 @@ impl DerefMut for Buffer {
     }
 }
 
+/// The memory of numbers as bytes.
+pub fn bytes_of(numbers: &[f32]) -> &[u8] {
+    // SAFETY: every byte of an f32 can be read as one, and four of them lie in it.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// The memory of numbers as bytes to write.
+pub fn bytes_of_mut(numbers: &mut [f32]) -> &mut [u8] {
+    // SAFETY: as in `bytes_of`, and any four bytes are an f32; the exclusive borrow makes this the only view.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
+}
+
 impl std::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Buffer({})", self.len)

@@ -12,10 +12,12 @@ mod input_gradient;
 mod kernel_gradient;
 mod living;
 mod pack;
+mod pooled;
 mod product;
 mod winograd;
 
-pub use living::{Gradients, Living, Pooled, Signals, living_gradients};
+pub use living::{Gradients, Living, Signals, living_gradients};
+pub use pooled::Pooled;
 pub use product::{Arithmetic, Method, Product};
 pub use winograd::Size;
 

@@ -48,6 +48,12 @@ pub(crate) trait Lanes: Copy {
     /// `N` bytes can be read at `from`.
     unsafe fn load_bytes(from: *const u8) -> Self;
 
+    /// The first `count` numbers, whole ones in 0..=255, as bytes.
+    ///
+    /// # Safety
+    /// `count <= N` bytes can be written at `to`.
+    unsafe fn store_bytes(self, to: *mut u8, count: usize);
+
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;

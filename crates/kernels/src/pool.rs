@@ -9,7 +9,9 @@ use crate::lanes::Lanes;
 use crate::{Isa, View, Window};
 
 mod average;
+mod winners;
 pub use average::{average_pool, average_pool_gradient};
+pub use winners::{NO_WINNER, max_pool_with_winners};
 
 /// A pool's geometry. There is no dilation, and less padding than kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use kernels::buffer::Buffer;
-use kernels::conv2d::{Living, Product};
+use kernels::buffer::bytes_of_mut;
+use kernels::conv2d::Living;
 use kernels::{Isa, conv2d};
 
 use super::{PackTask, Whole, step};
@@ -72,7 +73,7 @@ impl Group {
                 living.reserve(&gradients.pooled);
             }
         }
-        let scratch = steps().filter_map(|step| step.work.product()).map(Product::scratch_len).max();
+        let scratch = steps().map(|step| step.work.scratch_len()).max();
         let scratch = Buffer::zeros(scratch.unwrap_or(0));
         let spent = plan.stages.iter().map(|stage| vec![0; stage.steps.len()]).collect();
         Group { slots, sums: plan.sums.iter().map(sum).collect(), living, scratch, samples, spent }
@@ -122,12 +123,24 @@ impl Group {
 
     /// What a step writes is taken out of the group, so that all else can be read meanwhile.
     fn run_step(&mut self, context: &Context<'_>, one: &Step, shard: &Shard) {
-        let mut written = one.write.map(|(slot, _)| std::mem::take(&mut self.slots[slot]));
-        let result = one.write.zip(written.as_mut()).map(|((slot, view), written)| {
-            let start = if context.plan.slots[slot].kept { shard.local.start } else { 0 };
-            &mut written[view.len(start)..][..view.len(shard.n)]
-        });
+        let places = [one.write, one.aside];
+        let mut written = places.map(|place| place.map(|(slot, _)| std::mem::take(&mut self.slots[slot])));
+        let [result, aside] = {
+            let [result, aside] = &mut written;
+            [(one.write, result), (one.aside, aside)].map(|(place, written)| {
+                place.zip(written.as_mut()).map(|((slot, view), written)| {
+                    let start = if context.plan.slots[slot].kept { shard.local.start } else { 0 };
+                    &mut written[view.len(start)..][..view.len(shard.n)]
+                })
+            })
+        };
         match (&one.work, result) {
+            (Work::ConvolvePool { pooled, packed, bias }, Some(y)) => {
+                let x = step::first_samples(context, one, shard, &self.slots);
+                let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
+                let winners = aside.map(bytes_of_mut);
+                pooled.forward(context.isa, shard.n, x, packed, bias, y, winners, &mut self.scratch);
+            }
             (Work::LivingGradients(gradients), dx) => self.pull_back(context, one, gradients, shard, dx),
             (_, Some(result)) => {
                 step::compute(context, one, shard, &self.slots, &mut self.scratch, result);
@@ -137,7 +150,7 @@ impl Group {
                 step::add(context, one, shard, &self.slots, &mut self.scratch, &mut self.sums[sum]);
             }
         }
-        if let (Some((slot, _)), Some(written)) = (one.write, written) {
+        for ((slot, _), written) in places.into_iter().flatten().zip(written.into_iter().flatten()) {
             self.slots[slot] = written;
         }
     }

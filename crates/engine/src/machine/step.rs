@@ -1,7 +1,7 @@
 //! One step of a shard: reads what it needs, calls its kernel.
 
 use kernels::arithmetic::{self, Binary};
-use kernels::buffer::Buffer;
+use kernels::buffer::{Buffer, bytes_of};
 use kernels::copy::{copy, pad_channels, take_channels};
 use kernels::dropout::{self, Dropout};
 use kernels::loss::{self, CrossEntropy};
@@ -69,12 +69,13 @@ pub(crate) fn compute(
         | Work::SquaredError
         | Work::SquaredErrorGradient => compute_loss(read, y),
         Work::Spread { mean } => spread(read, *mean, y),
-        Work::LivingGradients(_)
+        Work::ConvolvePool { .. }
+        | Work::LivingGradients(_)
         | Work::KernelGradient { .. }
         | Work::SumToChannels { .. }
         | Work::SumOverBatch { .. }
         | Work::Statistics { .. }
-        | Work::BatchNormSums { .. } => unreachable!("{} sums", step.work.name()),
+        | Work::BatchNormSums { .. } => unreachable!("{} is the group's", step.work.name()),
     }
 }
 
@@ -152,7 +153,17 @@ pub(crate) fn signals<'a>(
     slots: &'a [Buffer],
 ) -> conv2d::Signals<'a> {
     let read = Reader { context, step, shard, slots };
-    conv2d::Signals { x: read.samples(0), y: read.samples(1), dy: read.samples(2) }
+    conv2d::Signals { x: read.samples(0), winners: bytes_of(read.samples(1)), dy: read.samples(2) }
+}
+
+/// The samples of the first operand.
+pub(crate) fn first_samples<'a>(
+    context: &'a Context<'a>,
+    step: &'a Step,
+    shard: &'a Shard,
+    slots: &'a [Buffer],
+) -> &'a [f32] {
+    Reader { context, step, shard, slots }.samples(0)
 }
 
 /// Adds a shard's part to a sum.

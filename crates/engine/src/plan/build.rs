@@ -61,8 +61,8 @@ impl Builder<'_> {
         let id = planned.node;
         if let Some(back) = self.fusions.back(id) {
             let reads = [back.x, back.y, back.dy].map(|id| self.layout.root(id)).to_vec();
-            let write = back.input_gradient.map(|(dx, _)| (dx, *self.layout.view(dx)));
-            return Touch { stage: planned.stage, reads, write, in_place: Vec::new() };
+            let writes = back.input_gradient.map(|(dx, _)| (dx, *self.layout.view(dx))).into_iter().collect();
+            return Touch { stage: planned.stage, reads, writes, in_place: Vec::new() };
         }
         let result = self.result(id);
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
@@ -76,13 +76,20 @@ impl Builder<'_> {
             .map(root)
             .collect();
         in_place.retain(|operand| reads.iter().filter(|read| *read == operand).count() == 1);
-        let write = (!is_sum).then(|| (self.layout.root(result), *self.layout.view(result)));
-        Touch { stage: planned.stage, reads, write, in_place }
+        let written = (!is_sum).then_some(result).into_iter().chain(self.aside(id));
+        let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
+        Touch { stage: planned.stage, reads, writes, in_place }
     }
 
     /// The node whose value a step stores.
     fn result(&self, id: NodeId) -> NodeId {
         self.fusions.epilogue(id).map_or(id, |epilogue| epilogue.result)
+    }
+
+    /// The node under whose name a step keeps something besides.
+    fn aside(&self, id: NodeId) -> Option<NodeId> {
+        let pool = self.fusions.epilogue(id)?.pool?;
+        pool.has_gradients.then_some(pool.operand)
     }
 
     pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Step {
@@ -103,16 +110,20 @@ impl Builder<'_> {
             _ => node.inputs.iter().map(|input| self.operand(*input, slots)).collect(),
         };
         let result = self.result(id);
-        let slot = slots.of(self.layout.root(result)).filter(|_| self.order.role[id.0 as usize] != Role::Sum);
-        Step { node: result, work, reads, write: slot.map(|slot| (slot, *self.layout.view(result))) }
+        let place = |node: NodeId| Some((slots.of(self.layout.root(node))?, *self.layout.view(node)));
+        let is_sum = self.order.role[id.0 as usize] == Role::Sum;
+        let write = place(result).filter(|_| !is_sum);
+        let pool = self.fusions.epilogue(id).and_then(|epilogue| epilogue.pool);
+        let node = pool.map_or(result, |pool| pool.operand);
+        Step { node, work, reads, write, aside: self.aside(id).and_then(place) }
     }
 
     fn back_step(&mut self, id: NodeId, back: &Back, slots: &Slots) -> Step {
         let view = |id: NodeId| *self.layout.view(id);
-        let conv = Conv2d { input: view(back.x), output: view(back.y), window: window(&back.convolution), groups: 1 };
-        let pool = Pool { input: view(back.y), output: view(back.dy), window: window(&back.pool) };
+        let output = super::layout::view(self.graph.shape(back.y), [0; 4]);
+        let conv = Conv2d { input: view(back.x), output, window: window(&back.convolution), groups: 1 };
         let gradients = Gradients {
-            pooled: Pooled { conv, pool },
+            pooled: Pooled::new(conv, window(&back.pool), view(back.dy), self.arithmetic),
             kernel: back.input_gradient.map(|(_, kernel)| self.values.fixed(self.graph, kernel)),
             kernel_sum: self.sum(back.kernel_gradient, SumKind::Canonical),
             bias_sum: back.bias_gradient.map(|bias| self.sum(bias, SumKind::Plain)),
@@ -122,7 +133,7 @@ impl Builder<'_> {
             (slots.of(self.layout.root(dx)).expect("what is written has a slot"), *self.layout.view(dx))
         });
         let node = back.input_gradient.map_or(id, |(dx, _)| dx);
-        Step { node, work: Work::LivingGradients(gradients), reads, write }
+        Step { node, work: Work::LivingGradients(gradients), reads, write, aside: None }
     }
 
     /// Where a value is read.
@@ -221,10 +232,7 @@ impl Builder<'_> {
         match op {
             Op::Conv2d { window, groups } => {
                 let epilogue = self.fusions.epilogue(id).expect("every product has one");
-                let mut conv = convolution(inputs[0], epilogue.result, window, *groups);
-                if let Some(seen) = self.fusions.seen(epilogue.result) {
-                    (conv.output.height, conv.output.width) = (seen.height, seen.width);
-                }
+                let conv = convolution(inputs[0], epilogue.result, window, *groups);
                 self.convolve(conv, inputs[1], epilogue)
             }
             Op::Dense => {
@@ -252,9 +260,13 @@ impl Builder<'_> {
     }
 
     fn convolve(&mut self, conv: Conv2d, kernel: NodeId, epilogue: Epilogue) -> Work {
+        let bias = epilogue.bias.map(|bias| self.values.fixed(self.graph, bias));
+        if let Some(pool) = epilogue.pool {
+            let pooled = Pooled::new(conv, window(&pool.window), conv.output, self.arithmetic);
+            return Work::ConvolvePool { pooled, packed: self.pack(kernel, pooled.product, false), bias };
+        }
         let product = Product::new(conv, self.arithmetic);
         let packed = self.pack(kernel, product, false);
-        let bias = epilogue.bias.map(|bias| self.values.fixed(self.graph, bias));
         Work::Convolve { product, packed, bias, relu: epilogue.relu }
     }
 
@@ -290,7 +302,7 @@ impl Builder<'_> {
 }
 
 /// The kernels' name of a window.
-fn window(window: &Window) -> kernels::Window {
+pub(super) fn window(window: &Window) -> kernels::Window {
     let Window { kernel, stride, padding, dilation } = *window;
     kernels::Window { kernel, stride, padding, dilation }
 }

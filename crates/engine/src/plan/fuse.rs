@@ -1,8 +1,9 @@
-//! Which nodes are computed together: with a convolution or dense layer the bias and the relu behind it; and what flows
-//! back from a max pool through a relu to a convolution, whose gradients run over lists of what is not zero.
+//! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; and
+//! what flows back from such a pool to the convolution, whose gradients run over lists of what is not zero.
 
 use graph::ops::{Activation, Window};
 use graph::{Graph, NodeId, Op};
+use kernels::conv2d::Pooled;
 
 use super::order::{Order, Role};
 use super::readers::Readers;
@@ -14,13 +15,17 @@ pub(crate) struct Epilogue {
     pub result: NodeId,
     pub bias: Option<NodeId>,
     pub relu: bool,
+    pub pool: Option<PoolBehind>,
 }
 
-/// The part of an image, from its first pixel on, that its readers see.
+/// A max pool behind relu. Of what it reads only the winners are kept, under the name of that node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub height: usize,
-    pub width: usize,
+pub(crate) struct PoolBehind {
+    /// Relu of the convolution.
+    pub operand: NodeId,
+    pub window: Window,
+    /// Whether gradients flow back, so that winners are wanted.
+    pub has_gradients: bool,
 }
 
 /// The gradients of a convolution with relu and max pool behind it, all at once.
@@ -43,8 +48,6 @@ pub(crate) struct Back {
 #[derive(Clone, Debug)]
 pub(crate) struct Fusions {
     epilogues: Vec<Option<Epilogue>>,
-    /// By the product's result: what max pools see of it, where nobody else reads it.
-    seen: Vec<Option<Seen>>,
     /// By the gradient of relu.
     backs: Vec<Option<Back>>,
     absorbed: Vec<bool>,
@@ -54,52 +57,43 @@ impl Fusions {
     /// The fusions of a graph; none if every node is to keep its own value.
     pub fn new(graph: &Graph, order: &Order, readers: &Readers, keep_all: bool) -> Fusions {
         let n = graph.nodes().len();
-        let mut fusions =
-            Fusions { epilogues: vec![None; n], seen: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
+        let mut fusions = Fusions { epilogues: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
         for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
             if !matches!(graph.node(id).op, Op::Conv2d { .. } | Op::Dense) {
                 continue;
             }
-            let mut epilogue = Epilogue { result: id, bias: None, relu: false };
+            let mut epilogue = Epilogue { result: id, bias: None, relu: false, pool: None };
             if !keep_all {
                 fusions.extend(graph, order, readers, &mut epilogue);
+                if epilogue.relu && matches!(graph.node(id).op, Op::Conv2d { .. }) {
+                    fusions.take_pool(graph, order, readers, &mut epilogue);
+                }
             }
             fusions.epilogues[id.0 as usize] = Some(epilogue);
-        }
-        for id in graph.ids().filter(|id| !keep_all && order.is(*id, Role::Each)) {
-            if let Some((back, absorbed)) = back(graph, order, readers, id) {
-                absorbed.iter().for_each(|id| fusions.absorbed[id.0 as usize] = true);
-                fusions.backs[id.0 as usize] = Some(back);
-            }
-        }
-        for epilogue in fusions.epilogues.clone().into_iter().flatten().filter(|_| !keep_all) {
-            fusions.seen[epilogue.result.0 as usize] = fusions.seen_by_pools(graph, readers, epilogue.result);
         }
         fusions
     }
 
-    /// What is seen of an image that nobody but max pools reads, and the gradients that flow back through them.
-    fn seen_by_pools(&self, graph: &Graph, readers: &Readers, id: NodeId) -> Option<Seen> {
-        let mut seen = Seen { height: 0, width: 0 };
-        for &reader in readers.all(id)? {
-            match &graph.node(reader).op {
-                Op::MaxPool2d { window } if window.padding == [0; 4] => {
-                    let [height, width] = [0, 1]
-                        .map(|axis| (graph.shape(reader).dims[axis] - 1) * window.stride[axis] + window.kernel[axis]);
-                    seen = Seen { height: seen.height.max(height), width: seen.width.max(width) };
-                }
-                // The pool of these stands among the readers, too.
-                Op::MaxPool2dGradient { .. } if self.is_absorbed(reader) => {}
-                Op::ActivateGradient(_) if self.back(reader).is_some() => {}
-                _ => return None,
-            }
+    /// Takes in the max pool that alone reads the result, and what flows back through it.
+    fn take_pool(&mut self, graph: &Graph, order: &Order, readers: &Readers, epilogue: &mut Epilogue) {
+        let operand = epilogue.result;
+        let Some((pool, window, gradient)) = pool_behind(graph, readers, operand) else { return };
+        if order.stage[pool.0 as usize] != order.stage[operand.0 as usize] {
+            return;
         }
-        (seen.height > 0).then_some(seen)
+        if let Some(gradient) = gradient {
+            let Some((back, gone)) = back(graph, order, readers, gradient) else { return };
+            gone.iter().for_each(|id| self.absorbed[id.0 as usize] = true);
+            self.backs[gradient.0 as usize] = Some(back);
+        }
+        self.absorbed[pool.0 as usize] = true;
+        epilogue.pool = Some(PoolBehind { operand, window, has_gradients: gradient.is_some() });
+        epilogue.result = pool;
     }
 
-    /// How much of the result of a product is worth computing.
-    pub fn seen(&self, result: NodeId) -> Option<Seen> {
-        self.seen[result.0 as usize]
+    /// The results of products that have a pool behind them.
+    pub fn pooled(&self) -> impl Iterator<Item = (NodeId, PoolBehind)> + '_ {
+        self.epilogues.iter().flatten().filter_map(|epilogue| Some((epilogue.result, epilogue.pool?)))
     }
 
     /// What begins with the gradient of relu `id`.
@@ -138,6 +132,25 @@ impl Fusions {
     }
 }
 
+/// The pool that reads relu's result, its window, and the gradient of relu; none where others read the result as well.
+fn pool_behind(graph: &Graph, readers: &Readers, operand: NodeId) -> Option<(NodeId, Window, Option<NodeId>)> {
+    let (mut pool, mut pool_gradient, mut gradient) = (None, None, None);
+    for &reader in readers.all(operand)? {
+        let place = match &graph.node(reader).op {
+            Op::MaxPool2d { .. } => &mut pool,
+            Op::MaxPool2dGradient { .. } => &mut pool_gradient,
+            Op::ActivateGradient(Activation::Relu) => &mut gradient,
+            _ => return None,
+        };
+        if place.replace(reader).is_some() {
+            return None;
+        }
+    }
+    let (pool, Op::MaxPool2d { window }) = (pool?, &graph.node(pool?).op) else { return None };
+    let suits = Pooled::suits(&super::build::window(window)) && pool_gradient.is_some() == gradient.is_some();
+    suits.then_some((pool, *window, gradient))
+}
+
 /// The gradients that flow back from the gradient of relu `id`, if they fit the pattern, and the nodes that disappear.
 /// Lists pay where at most a quarter of the gradient is alive.
 fn back(graph: &Graph, order: &Order, readers: &Readers, id: NodeId) -> Option<(Back, Vec<NodeId>)> {
@@ -145,8 +158,7 @@ fn back(graph: &Graph, order: &Order, readers: &Readers, id: NodeId) -> Option<(
     let &[y, pool_gradient] = graph.node(id).inputs.as_slice() else { return None };
     let Op::MaxPool2dGradient { window: pool } = graph.node(pool_gradient).op else { return None };
     let &[pooled, dy] = graph.node(pool_gradient).inputs.as_slice() else { return None };
-    let apart = pool.stride[0] >= pool.kernel[0] && pool.stride[1] >= pool.kernel[1] && pool.padding == [0; 4];
-    if pooled != y || !apart || pool.kernel[0] * pool.kernel[1] < 4 || readers.only(pool_gradient) != Some(id) {
+    if pooled != y || pool.kernel[0] * pool.kernel[1] < 4 || readers.only(pool_gradient) != Some(id) {
         return None;
     }
     let (mut kernel_gradient, mut input_gradient, mut bias_gradient) = (None, None, None);

@@ -3,6 +3,7 @@
 
 use graph::{DType, Graph, NodeId, Op, Shape};
 use kernels::View;
+use kernels::conv2d::Pooled;
 
 use super::fuse::Fusions;
 use super::order::{Order, Role};
@@ -19,6 +20,10 @@ impl Layout {
         let borders = borders(graph, order, fusions);
         let views = graph.nodes().iter().zip(&borders).map(|(node, border)| view(&node.shape, *border)).collect();
         let mut layout = Layout { views, root: graph.ids().collect() };
+        for (result, pool) in fusions.pooled() {
+            let winners = Pooled::winners_len(layout.view(result));
+            layout.views[pool.operand.0 as usize] = View::vectors(winners);
+        }
         for (id, node) in graph.ids().zip(graph.nodes()) {
             if matches!(node.op, Op::Reshape { .. }) && node.shape.batch {
                 let x = node.inputs[0];

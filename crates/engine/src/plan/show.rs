@@ -122,7 +122,11 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((slot, view)) = &self.write {
             let border = if view.is_plain() { "" } else { " bordered" };
-            write!(f, "s{slot}[{}x{}x{}{border}] = ", view.height, view.width, view.channels)?;
+            write!(f, "s{slot}[{}x{}x{}{border}]", view.height, view.width, view.channels)?;
+            if let Some((slot, _)) = &self.aside {
+                write!(f, ", s{slot}[winners]")?;
+            }
+            write!(f, " = ")?;
         }
         let reads: Vec<String> = self.reads.iter().map(ToString::to_string).collect();
         write!(f, "{}({})  # {}", self.work.name(), reads.join(", "), self.node)

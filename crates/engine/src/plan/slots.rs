@@ -12,8 +12,8 @@ use kernels::View;
 pub(crate) struct Touch {
     pub stage: usize,
     pub reads: Vec<NodeId>,
-    pub write: Option<(NodeId, View)>,
-    /// What is read and may be overwritten by the result, best first.
+    pub writes: Vec<(NodeId, View)>,
+    /// What is read and may be overwritten by the first result, best first.
     pub in_place: Vec<NodeId>,
 }
 
@@ -52,24 +52,25 @@ impl Slots {
         for (at, touch) in touches.iter().enumerate() {
             let dead = |id: &NodeId| lives[id.0 as usize].last < at;
             free.extend(living.extract_if(.., |id| dead(id)).filter_map(|id| slots.of[id.0 as usize]));
-            let Some((id, view)) = touch.write else { continue };
-            let life = lives[id.0 as usize];
-            let taken = touch.in_place.iter().copied().find(|operand| {
-                let dies = living.contains(operand) && lives[operand.0 as usize].last == at;
-                share && dies && slots.of(*operand).is_some_and(|slot| slots.fits(slot, &view, life.kept))
-            });
-            let slot = match taken {
-                Some(operand) => {
-                    living.retain(|other| *other != operand);
-                    slots.of[operand.0 as usize]
-                }
-                None if share => slots.take_free(&mut free, &view, life.kept),
-                None => None,
-            };
-            let slot = slot.unwrap_or_else(|| slots.add(view, life.kept));
-            slots.slots[slot].pitch = slots.slots[slot].pitch.max(view.image_pitch);
-            slots.of[id.0 as usize] = Some(slot);
-            living.push(id);
+            for (number, &(id, view)) in touch.writes.iter().enumerate() {
+                let life = lives[id.0 as usize];
+                let taken = touch.in_place.iter().copied().filter(|_| number == 0).find(|operand| {
+                    let dies = living.contains(operand) && lives[operand.0 as usize].last == at;
+                    share && dies && slots.of(*operand).is_some_and(|slot| slots.fits(slot, &view, life.kept))
+                });
+                let slot = match taken {
+                    Some(operand) => {
+                        living.retain(|other| *other != operand);
+                        slots.of[operand.0 as usize]
+                    }
+                    None if share => slots.take_free(&mut free, &view, life.kept),
+                    None => None,
+                };
+                let slot = slot.unwrap_or_else(|| slots.add(view, life.kept));
+                slots.slots[slot].pitch = slots.slots[slot].pitch.max(view.image_pitch);
+                slots.of[id.0 as usize] = Some(slot);
+                living.push(id);
+            }
         }
         slots
     }
@@ -113,7 +114,7 @@ fn lives(n_nodes: usize, touches: &[Touch], outputs: &[NodeId]) -> Vec<Life> {
             life.last = at;
             life.kept |= born[id.0 as usize] != touch.stage;
         }
-        if let Some((id, _)) = touch.write {
+        for (id, _) in &touch.writes {
             lives[id.0 as usize].last = at;
             born[id.0 as usize] = touch.stage;
         }
@@ -130,7 +131,12 @@ mod tests {
 
     fn touch(stage: usize, reads: &[u32], write: Option<(u32, View)>, in_place: &[u32]) -> Touch {
         let ids = |list: &[u32]| list.iter().copied().map(NodeId).collect();
-        Touch { stage, reads: ids(reads), write: write.map(|(id, v)| (NodeId(id), v)), in_place: ids(in_place) }
+        Touch {
+            stage,
+            reads: ids(reads),
+            writes: write.map(|(id, v)| (NodeId(id), v)).into_iter().collect(),
+            in_place: ids(in_place),
+        }
     }
 
     fn slots_of(touches: &[Touch], outputs: &[u32], n: usize) -> Vec<Option<usize>> {

@@ -35,6 +35,12 @@ pub(crate) enum Work {
         bias: Option<Fixed>,
         relu: bool,
     },
+    /// With relu and the pool behind it.
+    ConvolvePool {
+        pooled: Pooled,
+        packed: usize,
+        bias: Option<Fixed>,
+    },
     ConvolveBack {
         product: Product,
         packed: usize,
@@ -87,7 +93,7 @@ pub(crate) enum Work {
     Spread {
         mean: bool,
     },
-    /// x, y and dy to all gradients of a convolution with relu and max pool behind it.
+    /// x, winners and dy to all gradients of a convolution with relu and max pool behind it.
     LivingGradients(Gradients),
     /// Sums over the batch: their parts go to the group's sum of this number.
     KernelGradient {
@@ -129,6 +135,8 @@ pub(crate) struct Step {
     pub reads: Vec<Operand>,
     /// Slot and layout of the result; none for sums.
     pub write: Option<(usize, View)>,
+    /// The same of what is kept besides, the winners of a pool.
+    pub aside: Option<(usize, View)>,
 }
 
 impl Step {
@@ -144,7 +152,7 @@ impl Work {
     pub fn flops(&self) -> u64 {
         match self {
             Work::LivingGradients(Gradients { pooled, kernel, .. }) => {
-                pooled.conv.flops() * if kernel.is_some() { 2 } else { 1 }
+                pooled.product.conv.flops() * if kernel.is_some() { 2 } else { 1 }
             }
             other => other.product().map_or(0, |product| product.conv.flops()),
         }
@@ -153,10 +161,19 @@ impl Work {
     /// The convolution that it is a pass of.
     pub fn product(&self) -> Option<&Product> {
         match self {
+            Work::ConvolvePool { pooled, .. } => Some(&pooled.product),
             Work::Convolve { product, .. }
             | Work::ConvolveBack { product, .. }
             | Work::KernelGradient { product, .. } => Some(product),
             _ => None,
+        }
+    }
+
+    /// Numbers that it needs to work in.
+    pub fn scratch_len(&self) -> usize {
+        match self {
+            Work::ConvolvePool { pooled, .. } => pooled.scratch_len(),
+            other => other.product().map_or(0, Product::scratch_len),
         }
     }
 
@@ -166,6 +183,10 @@ impl Work {
             Work::Convolve { product, packed, bias, relu } => {
                 let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
                 format!("convolve{} p{packed}{bias}{}", by(product), if *relu { ", relu" } else { "" })
+            }
+            Work::ConvolvePool { pooled, packed, bias } => {
+                let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
+                format!("convolve{} p{packed}{bias}, relu, max_pool", by(&pooled.product))
             }
             Work::ConvolveBack { product, packed } => format!("input_gradient{} p{packed}", by(product)),
             Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),

@@ -5,14 +5,14 @@
 //! place of their window in the input; kernel and input gradient then run over the lists. Kernels and their gradients are
 //! read and written in the canonical layout.
 
-use super::Conv2d;
+use super::Pooled;
 use super::forward::lanes_of;
 use crate::Isa;
 use crate::channels::load;
 use crate::copy::clear_border;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::pool::Pool;
+use crate::pool::NO_WINNER;
 
 /// A gradient that is not zero, and where in the image its window begins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,22 +29,13 @@ pub struct Living {
     counts: Vec<u32>,
 }
 
-/// A convolution with the pool behind its relu.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Pooled {
-    /// From x to the operand of the pool.
-    pub conv: Conv2d,
-    /// From there to the pool's result.
-    pub pool: Pool,
-}
-
 /// What comes in: n images each.
 #[derive(Clone, Copy, Debug)]
 pub struct Signals<'a> {
     /// The convolution's input.
     pub x: &'a [f32],
-    /// The operand of the pool: relu of the convolution.
-    pub y: &'a [f32],
+    /// Which numbers the pool let through, as [`Pooled::forward`] writes it.
+    pub winners: &'a [u8],
     /// The gradient of the pool's result.
     pub dy: &'a [f32],
 }
@@ -63,24 +54,27 @@ pub struct Gradients<'a> {
 impl Living {
     /// Lists for images of this geometry or smaller ones.
     pub fn reserve(&mut self, pooled: &Pooled) {
-        let channels = pooled.conv.output.channels;
-        let places = pooled.pool.output.height * pooled.pool.output.width;
-        self.entries.resize(self.entries.len().max(channels * places), Entry::default());
-        self.counts.resize(self.counts.len().max(channels), 0);
+        let output = &pooled.pool.output;
+        let places = output.height * output.width;
+        self.entries.resize(self.entries.len().max(output.channels * places), Entry::default());
+        self.counts.resize(self.counts.len().max(output.channels), 0);
+    }
+
+    fn of(&self, channel: usize, places: usize) -> &[Entry] {
+        &self.entries[channel * places..][..self.counts[channel] as usize]
     }
 }
 
 impl Pooled {
-    /// Whether the lists can be made: windows that do not overlap, rows of the kernel in one piece.
-    pub fn suits(&self) -> bool {
-        let (conv, pool) = (&self.conv, &self.pool.window);
-        let apart = pool.stride[0] >= pool.kernel[0] && pool.stride[1] >= pool.kernel[1];
-        apart && pool.padding == [0; 4] && conv.groups == 1 && conv.window.dilation[1] == 1
+    /// Whether its gradients can be listed: rows of the kernel are in one piece.
+    pub fn has_living_gradients(&self) -> bool {
+        let conv = &self.product.conv;
+        conv.groups == 1 && conv.window.dilation[1] == 1
     }
 
     /// Numbers of a row of the kernel.
     fn row(&self) -> usize {
-        self.conv.window.kernel[1] * self.conv.input.channels
+        self.product.conv.window.kernel[1] * self.product.conv.input.channels
     }
 }
 
@@ -96,12 +90,11 @@ pub fn living_gradients(
     living: &mut Living,
     mut gradients: Gradients<'_>,
 ) {
-    let (conv, pool) = (&pooled.conv, &pooled.pool);
-    assert!(pooled.suits());
-    conv.check(n, signals.x.len(), signals.y.len());
-    assert!(pool.input.height == conv.output.height && pool.input.width == conv.output.width);
-    assert!(pool.input.channels == conv.output.channels && pool.output.channels == conv.output.channels);
-    assert!(signals.y.len() >= pool.input.len(n) && signals.dy.len() >= pool.output.len(n));
+    let (conv, pool) = (&pooled.product.conv, &pooled.pool);
+    assert!(pooled.has_living_gradients() && Pooled::suits(&pool.window));
+    conv.check(n, signals.x.len(), conv.output.len(n));
+    assert!(pool.input == conv.output && pool.output.channels == conv.output.channels);
+    assert!(signals.winners.len() >= n * pooled.winners_pitch() && signals.dy.len() >= pool.output.len(n));
     let [down, right] = [0, 1].map(|axis| {
         let places = [pool.output.height, pool.output.width][axis];
         places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
@@ -113,7 +106,7 @@ pub fn living_gradients(
     assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
     if let Some((kernel, dx)) = &mut gradients.input {
         assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
-        conv.check(n, dx.len(), signals.y.len());
+        conv.check(n, dx.len(), conv.output.len(n));
         for row in conv.input.rows(n) {
             dx[row].fill(0.0);
         }
@@ -121,7 +114,7 @@ pub fn living_gradients(
     assert!(gradients.kernel.as_ref().is_none_or(|kernel| kernel.len() == conv.kernel_len()));
     for image in 0..n {
         let bias = gradients.bias.as_deref_mut();
-        isa.run(List { pooled, image, y: signals.y, dy: signals.dy, living: &mut *living, bias });
+        isa.run(List { pooled, image, signals, living: &mut *living, bias });
         if let Some(kernel) = &mut gradients.kernel {
             isa.run(KernelGradient { pooled, x: signals.x, living: &*living, kernel });
         }
@@ -135,18 +128,11 @@ pub fn living_gradients(
     }
 }
 
-impl Living {
-    fn of(&self, channel: usize, places: usize) -> &[Entry] {
-        &self.entries[channel * places..][..self.counts[channel] as usize]
-    }
-}
-
 /// Lists the living gradients of an image, and adds them to the bias' gradient.
 struct List<'a> {
     pooled: &'a Pooled,
     image: usize,
-    y: &'a [f32],
-    dy: &'a [f32],
+    signals: Signals<'a>,
     living: &'a mut Living,
     bias: Option<&'a mut [f64]>,
 }
@@ -177,7 +163,7 @@ impl Kernel for List<'_> {
                     for place in 0..n {
                         // SAFETY: row and column are below the pool's, `living_gradients` has asserted the lengths, and
                         // `len` channels are left.
-                        unsafe { self.find::<L>(channel, len, row, column + place, place, &mut block) };
+                        unsafe { self.find::<L>(channel, len, [row, column + place], place, &mut block) };
                         for c in 0..BLOCK {
                             sums[c] += block.values[place][c];
                         }
@@ -207,50 +193,66 @@ impl Kernel for List<'_> {
 }
 
 impl List<'_> {
-    /// The window of the first largest number at a place of the pool, and its gradient, for `len` channels.
+    /// For `len` channels at a place of the pool, `[row, column]`, the window of what it let through and its gradient.
     ///
     /// # Safety
-    /// The place is one of the pool's, whose operand and result hold `len` channels from `channel` on.
+    /// The place is one of the pool's, whose result and winners hold `len` channels from `channel` on.
     #[inline(always)]
     unsafe fn find<L: Lanes>(
         &self,
         channel: usize,
         len: usize,
-        row: usize,
-        column: usize,
+        [row, column]: [usize; 2],
         place: usize,
         block: &mut Block,
     ) {
-        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let (conv, pool) = (&self.pooled.product.conv, &self.pooled.pool);
         let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
         let [above, before, ..] = conv.window.padding;
         let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
-        let (top, left) = (row * pool.window.stride[0], column * pool.window.stride[1]);
-        let first = start + self.image * conv.input.image_pitch + top * down + left * right;
-        let from = pool.input.at(self.image, top, left) + channel;
+        let first = start
+            + self.image * conv.input.image_pitch
+            + row * pool.window.stride[0] * down
+            + column * pool.window.stride[1] * right;
         let gradient = pool.output.at(self.image, row, column) + channel;
-        let zero = L::splat(0.0);
+        let winner = self.image * self.pooled.winners_pitch()
+            + (row * pool.output.width + column) * pool.output.channels
+            + channel;
         for lane in (0..len).step_by(L::N) {
             let count = L::N.min(len - lane);
-            // The bits of places; they are chosen and stored, never computed with.
-            let (mut best, mut windows) = (zero, L::splat(f32::from_bits(0)));
-            for i in 0..pool.window.kernel[0] {
-                for j in 0..pool.window.kernel[1] {
-                    let at = from + i * pool.input.row_pitch + j * pool.input.channels + lane;
-                    // SAFETY: the caller's promise.
-                    let y = unsafe { load::<L>(self.y.as_ptr().add(at), count) };
-                    let wins = y.greater(best);
-                    let window = L::splat(f32::from_bits((first + i * down + j * right) as u32));
-                    (best, windows) = (L::select(wins, y, best), L::select(wins, window, windows));
-                }
-            }
             // SAFETY: the caller's promise; a row of the block has as many numbers as all vectors of a block.
             unsafe {
-                let dy = load::<L>(self.dy.as_ptr().add(gradient + lane), count);
-                L::select(best.greater(zero), dy, zero).store(block.values[place].as_mut_ptr().add(lane));
+                let winners: L = bytes(self.signals.winners.as_ptr().add(winner + lane), count);
+                // The bits of places; they are chosen and stored, never computed with.
+                let mut windows = L::splat(f32::from_bits(first as u32));
+                for tap in 1..pool.window.kernel[0] * pool.window.kernel[1] {
+                    let (i, j) = (tap / pool.window.kernel[1], tap % pool.window.kernel[1]);
+                    let window = L::splat(f32::from_bits((first + i * down + j * right) as u32));
+                    windows = L::select(winners.greater(L::splat(tap as f32 - 0.5)), window, windows);
+                }
+                let dy = load::<L>(self.signals.dy.as_ptr().add(gradient + lane), count);
+                let is_alive = L::splat(f32::from(NO_WINNER)).greater(winners);
+                L::select(is_alive, dy, L::splat(0.0)).store(block.values[place].as_mut_ptr().add(lane));
                 windows.store(block.windows[place].as_mut_ptr().add(lane).cast());
             }
         }
+    }
+}
+
+/// The first `count` bytes as numbers, zeros behind them.
+///
+/// # Safety
+/// `count <= N` bytes can be read.
+#[inline(always)]
+unsafe fn bytes<L: Lanes>(from: *const u8, count: usize) -> L {
+    // SAFETY: the caller's promise; the copy has as many bytes as the longest vector.
+    unsafe {
+        if count == L::N {
+            return L::load_bytes(from);
+        }
+        let mut copy = [0; 16];
+        std::ptr::copy_nonoverlapping(from, copy.as_mut_ptr(), count);
+        L::load_bytes(copy.as_ptr())
     }
 }
 
@@ -281,19 +283,20 @@ struct Tile<'a> {
     len: usize,
 }
 
-/// Vectors of a row in a tile.
-const VECTORS: usize = 6;
-
 /// Calls a tile function for all tiles of a kernel: `$call!(rows, vectors, first row, first number, length)`.
 macro_rules! for_tiles {
     ($lanes:ident, $pooled:expr, $function:ident, |$row:ident, $first:ident, $len:ident| ($($argument:expr),*)) => {{
-        let (rows, numbers) = ($pooled.conv.window.kernel[0], $pooled.row());
-        // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three.
-        let fits = $lanes::N == 16 || numbers <= VECTORS / 2 * $lanes::N;
-        let at_once = if rows == 3 && fits { 3 } else { 1 };
+        let (rows, numbers) = ($pooled.product.conv.window.kernel[0], $pooled.row());
+        // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three, or
+        // one row of twelve.
+        let (at_once, most) = match (rows, $lanes::N) {
+            (3, 16) => (3, 6),
+            (3, lanes) if numbers <= 3 * lanes => (3, 3),
+            _ => (1, 12),
+        };
         for $row in (0..rows).step_by(at_once) {
-            for $first in (0..numbers).step_by(VECTORS * $lanes::N) {
-                let $len = (numbers - $first).min(VECTORS * $lanes::N);
+            for $first in (0..numbers).step_by(most * $lanes::N) {
+                let $len = (numbers - $first).min(most * $lanes::N);
                 match (at_once, $len.div_ceil($lanes::N)) {
                     (3, 1) => $function::<$lanes, 3, 1>($($argument),*),
                     (3, 2) => $function::<$lanes, 3, 2>($($argument),*),
@@ -306,7 +309,13 @@ macro_rules! for_tiles {
                     (_, 3) => $function::<$lanes, 1, 3>($($argument),*),
                     (_, 4) => $function::<$lanes, 1, 4>($($argument),*),
                     (_, 5) => $function::<$lanes, 1, 5>($($argument),*),
-                    (_, _) => $function::<$lanes, 1, 6>($($argument),*),
+                    (_, 6) => $function::<$lanes, 1, 6>($($argument),*),
+                    (_, 7) => $function::<$lanes, 1, 7>($($argument),*),
+                    (_, 8) => $function::<$lanes, 1, 8>($($argument),*),
+                    (_, 9) => $function::<$lanes, 1, 9>($($argument),*),
+                    (_, 10) => $function::<$lanes, 1, 10>($($argument),*),
+                    (_, 11) => $function::<$lanes, 1, 11>($($argument),*),
+                    (_, _) => $function::<$lanes, 1, 12>($($argument),*),
                 }
             }
         }
@@ -318,7 +327,7 @@ impl Kernel for KernelGradient<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let (conv, pool) = (&self.pooled.product.conv, &self.pooled.pool);
         let (rows, pitch) = (conv.kernel_rows(), self.pooled.row());
         let step = conv.window.dilation[0] * conv.input.row_pitch;
         for channel in 0..conv.output.channels {
@@ -342,7 +351,9 @@ impl Kernel for KernelGradient<'_> {
 /// numbers, `pitch` apart, can be written at `kernel`.
 #[inline(always)]
 unsafe fn add_to_kernel<L: Lanes, const R: usize, const V: usize>(tile: &Tile<'_>, x: *const f32, kernel: *mut f32) {
-    let last = lanes_of::<L>(tile.len, V - 1);
+    // The last vector reaches back over numbers of the one before, since masked loads are slow; alone it is masked.
+    let is_masked = tile.len < L::N;
+    let last = if is_masked { 0 } else { tile.len - L::N };
     let mut sums = [[L::splat(0.0); V]; R];
     for entry in tile.entries {
         let value = L::splat(entry.value);
@@ -350,21 +361,28 @@ unsafe fn add_to_kernel<L: Lanes, const R: usize, const V: usize>(tile: &Tile<'_
             for (v, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: the caller's promise.
                 let x = unsafe {
-                    let from = x.add(entry.window as usize + row * tile.step + v * L::N);
-                    if v + 1 < V { L::load(from) } else { L::load_first(from, last) }
+                    let from = x.add(entry.window as usize + row * tile.step);
+                    match (v + 1 < V, V == 1 && is_masked) {
+                        (true, _) => L::load(from.add(v * L::N)),
+                        (false, false) => L::load(from.add(last)),
+                        (false, true) => L::load_first(from, tile.len),
+                    }
                 };
                 *sum = value.mul_add(x, *sum);
             }
         }
     }
     for (row, sums) in sums.iter().enumerate() {
+        let mut numbers = [[0.0f32; 16]; V];
         for (v, sum) in sums.iter().enumerate() {
-            let count = lanes_of::<L>(tile.len, v);
+            // SAFETY: 16 numbers are the longest vector.
+            unsafe { sum.store(numbers[v].as_mut_ptr()) };
+        }
+        for at in 0..tile.len {
+            let v = at / L::N;
+            let lane = if v + 1 < V { at % L::N } else { at - last };
             // SAFETY: the caller's promise.
-            unsafe {
-                let to = kernel.add(row * tile.pitch + v * L::N);
-                L::load_first(to, count).add(*sum).store_first(to, count);
-            }
+            unsafe { *kernel.add(row * tile.pitch + at) += numbers[v][lane] };
         }
     }
 }
@@ -374,7 +392,7 @@ impl Kernel for InputGradient<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (conv, pool) = (&self.pooled.conv, &self.pooled.pool);
+        let (conv, pool) = (&self.pooled.product.conv, &self.pooled.pool);
         let (rows, pitch) = (conv.kernel_rows(), self.pooled.row());
         let step = conv.window.dilation[0] * conv.input.row_pitch;
         for channel in 0..conv.output.channels {

@@ -59,6 +59,21 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, count: usize) {
+        // SAFETY: the caller promises `count` writable bytes.
+        unsafe {
+            let whole = _mm256_cvtps_epi32(self.0);
+            let halves = _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+            let bytes = _mm_packus_epi16(halves, halves);
+            if count == 8 {
+                return _mm_storel_epi64(to.cast(), bytes);
+            }
+            let bytes = _mm_cvtsi128_si64(bytes).to_le_bytes();
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
+        }
+    }
+
+    #[inline(always)]
     fn add(self, other: Avx2) -> Avx2 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx2(_mm256_add_ps(self.0, other.0)) }

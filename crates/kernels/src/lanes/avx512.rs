@@ -55,6 +55,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, count: usize) {
+        // SAFETY: the caller promises `count` writable bytes; masked lanes are not touched.
+        unsafe { _mm512_mask_cvtusepi32_storeu_epi8(to.cast(), first(count), _mm512_cvtps_epi32(self.0)) }
+    }
+
+    #[inline(always)]
     fn add(self, other: Avx512) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }

@@ -62,6 +62,13 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, count: usize) {
+        let bytes = self.0.map(|x| x as u8);
+        // SAFETY: the caller promises `count` writable bytes.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count) }
+    }
+
+    #[inline(always)]
     fn add(self, other: Portable) -> Portable {
         self.zip(other, |a, b| a + b)
     }

@@ -1,6 +1,8 @@
 //! Gradients over lists against plain loops in f64: the definition of pool, relu and convolution, product by product.
 
 use super::*;
+use crate::conv2d::{Arithmetic, Conv2d};
+use crate::pool::max_pool_with_winners;
 use crate::truth::{assert_close, images, numbers};
 use crate::{View, Window};
 
@@ -34,17 +36,13 @@ fn pooled(&([height, width, channels], filters, conv, pool): &Shape) -> Pooled {
     let [rows, columns] = places([height, width], &conv);
     let [pooled_rows, pooled_columns] = places([rows, columns], &pool);
     let input = View::bordered(height, width, channels, conv.padding);
-    let output = View::bordered(rows, columns, filters, [1, 0, 0, 1]);
-    let conv = Conv2d { input, output, window: conv, groups: 1 };
-    Pooled {
-        conv,
-        pool: Pool { input: output, output: View::plain(pooled_rows, pooled_columns, filters), window: pool },
-    }
+    let conv = Conv2d { input, output: View::plain(rows, columns, filters), window: conv, groups: 1 };
+    Pooled::new(conv, pool, View::bordered(pooled_rows, pooled_columns, filters, [1, 0, 0, 1]), Arithmetic::Strict)
 }
 
 /// dx (of the layout of x), the kernel's and the bias' gradient.
-fn definition(pooled: &Pooled, n: usize, signals: &Signals<'_>, kernel: &[f32]) -> [Vec<f64>; 3] {
-    let (conv, pool) = (&pooled.conv, &pooled.pool);
+fn definition(pooled: &Pooled, n: usize, signals: &Signals<'_>, y: &[f32], kernel: &[f32]) -> [Vec<f64>; 3] {
+    let (conv, pool) = (&pooled.product.conv, &pooled.pool);
     let (input, channels) = (&conv.input, conv.input.channels);
     let mut dx = vec![0.0; input.len(n)];
     let mut dkernel = vec![0.0; conv.kernel_len()];
@@ -59,7 +57,7 @@ fn definition(pooled: &Pooled, n: usize, signals: &Signals<'_>, kernel: &[f32]) 
             for tap in 0..pool.window.kernel[0] * pool.window.kernel[1] {
                 let (i, j) = (tap / pool.window.kernel[1], tap % pool.window.kernel[1]);
                 let at = [row * pool.window.stride[0] + i, column * pool.window.stride[1] + j];
-                let y = signals.y[pool.input.at(image, at[0], at[1]) + o];
+                let y = y[pool.input.at(image, at[0], at[1]) + o];
                 if y > best.0 {
                     best = (y, at);
                 }
@@ -91,16 +89,19 @@ fn definition(pooled: &Pooled, n: usize, signals: &Signals<'_>, kernel: &[f32]) 
 fn all_gradients_are_those_of_the_definition() {
     for (shape, isa) in shapes().iter().flat_map(|shape| Isa::available().into_iter().map(move |isa| (shape, isa))) {
         let pooled = pooled(shape);
-        assert!(pooled.suits());
-        let (conv, n) = (&pooled.conv, 3);
+        assert!(Pooled::suits(&pooled.pool.window) && pooled.has_living_gradients());
+        let (conv, n) = (&pooled.product.conv, 3);
         let mut x = images(1, &conv.input, n);
         clear_border(&conv.input, n, &mut x);
         let y: Vec<f32> = images(2, &conv.output, n).iter().map(|y| y.max(0.0)).collect();
         let mut dy = images(3, &pooled.pool.output, n);
         dy.iter_mut().step_by(5).for_each(|dy| *dy = 0.0);
         let kernel = numbers(4, conv.kernel_len(), -1.0, 1.0);
-        let signals = Signals { x: &x, y: &y, dy: &dy };
-        let [expected_dx, expected_kernel, expected_bias] = definition(&pooled, n, &signals, &kernel);
+        let mut winners = vec![0; n * pooled.winners_pitch()];
+        let mut result = vec![0.0; dy.len()];
+        max_pool_with_winners(isa, &pooled.pool, n, &y, &mut result, pooled.winners_pitch(), &mut winners);
+        let signals = Signals { x: &x, winners: &winners, dy: &dy };
+        let [expected_dx, expected_kernel, expected_bias] = definition(&pooled, n, &signals, &y, &kernel);
 
         let mut dx = images(5, &conv.input, n);
         let (mut dkernel, mut dbias) = (vec![1.0; kernel.len()], vec![1.0; conv.output.channels]);
@@ -120,10 +121,10 @@ fn all_gradients_are_those_of_the_definition() {
 
 #[test]
 fn pools_that_overlap_and_groups_do_not_suit() {
-    let overlapping =
-        pooled(&([6, 6, 2], 2, window([3; 2], [1; 2], [0; 4], [1; 2]), window([3; 2], [2; 2], [0; 4], [1; 2])));
-    assert!(!overlapping.suits());
+    assert!(!Pooled::suits(&window([3; 2], [2; 2], [0; 4], [1; 2])));
+    assert!(!Pooled::suits(&window([2; 2], [2; 2], [1; 4], [1; 2])));
+    assert!(!Pooled::suits(&window([16; 2], [16; 2], [0; 4], [1; 2])));
     let mut grouped = pooled(&shapes()[1]);
-    grouped.conv.groups = 3;
-    assert!(!grouped.suits());
+    grouped.product.conv.groups = 3;
+    assert!(!grouped.has_living_gradients());
 }
