@@ -54,6 +54,18 @@ pub(crate) trait Lanes: Copy {
     /// `count <= N` bytes can be written at `to`.
     unsafe fn store_bytes(self, to: *mut u8, count: usize);
 
+    /// Writes the lanes whose mask is set one after the other, and returns how many there are.
+    ///
+    /// # Safety
+    /// `N` numbers can be written at `to`, whatever the mask: what lies behind those that are kept is lost.
+    unsafe fn store_selected(self, mask: Self::Mask, to: *mut f32) -> usize;
+
+    /// Writes the transpose of `N` rows of `N` numbers, `pitch` apart in both.
+    ///
+    /// # Safety
+    /// The rows can be read at `from` and written at `to`, which do not overlap.
+    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize);
+
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -70,6 +82,8 @@ pub(crate) trait Lanes: Copy {
     /// `2^self` for whole numbers in -126..=127.
     fn power_of_two(self) -> Self;
     fn greater(self, other: Self) -> Self::Mask;
+    /// Set where this is neither zero nor minus zero.
+    fn is_not_zero(self) -> Self::Mask;
     /// Set where this is not a number.
     fn is_nan(self) -> Self::Mask;
     /// `yes` where the mask is set.

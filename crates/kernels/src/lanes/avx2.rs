@@ -18,6 +18,55 @@ unsafe fn first(count: usize) -> __m256i {
     unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
 }
 
+/// For every mask of eight lanes, those that are set, in order.
+static SELECTED: [[u32; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut mask = 0;
+    while mask < 256 {
+        let (mut lane, mut count) = (0, 0);
+        while lane < 8 {
+            if mask >> lane & 1 == 1 {
+                table[mask][count] = lane;
+                count += 1;
+            }
+            lane += 1;
+        }
+        mask += 1;
+    }
+    table
+};
+
+/// Writes the transpose of eight rows of eight numbers, `pitch` apart in both.
+///
+/// # Safety
+/// The processor must have AVX2; the rows can be read at `from` and written at `to`.
+#[inline(always)]
+pub(super) unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Of four rows, each in the low and the high half, the numbers of a column side by side.
+        let mut fours = [[_mm256_setzero_ps(); 4]; 2];
+        for (four, columns) in fours.iter_mut().enumerate() {
+            let from = from.add(4 * four * pitch);
+            let a = _mm256_loadu_ps(from);
+            let b = _mm256_loadu_ps(from.add(pitch));
+            let c = _mm256_loadu_ps(from.add(2 * pitch));
+            let d = _mm256_loadu_ps(from.add(3 * pitch));
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let (next_low, next_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            columns[0] = _mm256_shuffle_ps::<0x44>(low, next_low);
+            columns[1] = _mm256_shuffle_ps::<0xee>(low, next_low);
+            columns[2] = _mm256_shuffle_ps::<0x44>(high, next_high);
+            columns[3] = _mm256_shuffle_ps::<0xee>(high, next_high);
+        }
+        for column in 0..4 {
+            let (above, below) = (fours[0][column], fours[1][column]);
+            _mm256_storeu_ps(to.add(column * pitch), _mm256_permute2f128_ps::<0x20>(above, below));
+            _mm256_storeu_ps(to.add((column + 4) * pitch), _mm256_permute2f128_ps::<0x31>(above, below));
+        }
+    }
+}
+
 impl Lanes for Avx2 {
     const N: usize = 8;
     type Mask = __m256;
@@ -71,6 +120,23 @@ impl Lanes for Avx2 {
             let bytes = _mm_cvtsi128_si64(bytes).to_le_bytes();
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
         }
+    }
+
+    #[inline(always)]
+    unsafe fn store_selected(self, mask: __m256, to: *mut f32) -> usize {
+        // SAFETY: the caller promises `N` writable numbers.
+        unsafe {
+            let bits = _mm256_movemask_ps(mask) as usize;
+            let order = _mm256_loadu_si256(SELECTED[bits].as_ptr().cast());
+            _mm256_storeu_ps(to, _mm256_permutevar8x32_ps(self.0, order));
+            bits.count_ones() as usize
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+        // SAFETY: the caller promises eight rows of eight numbers on both sides.
+        unsafe { transpose(from, to, pitch) }
     }
 
     #[inline(always)]
@@ -142,6 +208,12 @@ impl Lanes for Avx2 {
     fn greater(self, other: Avx2) -> __m256 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn is_not_zero(self) -> __m256 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { _mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps()) }
     }
 
     #[inline(always)]

@@ -61,6 +61,21 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn store_selected(self, mask: __mmask16, to: *mut f32) -> usize {
+        // SAFETY: the caller promises `N` writable numbers. (Compressing into memory is slow on some processors.)
+        unsafe { _mm512_storeu_ps(to, _mm512_maskz_compress_ps(mask, self.0)) };
+        mask.count_ones() as usize
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+        for (row, column) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+            // SAFETY: the caller promises sixteen rows of sixteen numbers on both sides: four squares of eight.
+            unsafe { super::avx2::transpose(from.add(row * pitch + column), to.add(column * pitch + row), pitch) };
+        }
+    }
+
+    #[inline(always)]
     fn add(self, other: Avx512) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
@@ -129,6 +144,12 @@ impl Lanes for Avx512 {
     fn greater(self, other: Avx512) -> __mmask16 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn is_not_zero(self) -> __mmask16 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }
     }
 
     #[inline(always)]

@@ -69,6 +69,27 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn store_selected(self, mask: [bool; 8], to: *mut f32) -> usize {
+        let mut count = 0;
+        for (x, kept) in self.0.into_iter().zip(mask) {
+            // SAFETY: the caller promises `N` writable numbers, and fewer have been kept before this one.
+            unsafe { *to.add(count) = x };
+            count += usize::from(kept);
+        }
+        count
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+        for row in 0..Portable::N {
+            for column in 0..Portable::N {
+                // SAFETY: the caller promises `N` rows of `N` numbers on both sides.
+                unsafe { *to.add(column * pitch + row) = *from.add(row * pitch + column) };
+            }
+        }
+    }
+
+    #[inline(always)]
     fn add(self, other: Portable) -> Portable {
         self.zip(other, |a, b| a + b)
     }
@@ -122,6 +143,11 @@ impl Lanes for Portable {
     #[inline(always)]
     fn greater(self, other: Portable) -> [bool; 8] {
         std::array::from_fn(|i| self.0[i] > other.0[i])
+    }
+
+    #[inline(always)]
+    fn is_not_zero(self) -> [bool; 8] {
+        self.0.map(|x| x != 0.0)
     }
 
     #[inline(always)]

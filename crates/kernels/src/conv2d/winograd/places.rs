@@ -74,6 +74,7 @@ impl Kernel for Multiply {
         let Multiply { places, tiles, from, weights, to } = self;
         let width = width(to.channels);
         let place_len = to.pitch * from.channels;
+        let pixels = [1, 2].map(|vectors| tile::best::<L>(tiles, vectors));
         for place in 0..places {
             for strip in strips::<L>(to.channels) {
                 let block = strip.first / width * width * from.channels + strip.first % width;
@@ -87,9 +88,8 @@ impl Kernel for Multiply {
                     to_pitch: to.pitch,
                     tiles,
                 };
-                let pixels = tile::best::<L>(tiles, strip.vectors);
                 // SAFETY: fields and weights have room, as their maker has seen; a strip's vectors end where the pitch does at the latest.
-                unsafe { for_tile!(pixels, strip.vectors, rows::<L>(&matrix)) }
+                unsafe { for_tile!(pixels[strip.vectors - 1], strip.vectors, rows::<L>(&matrix)) }
             }
         }
     }
