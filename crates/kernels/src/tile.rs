@@ -45,25 +45,50 @@ pub(crate) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(
     mut weights: *const f32,
     pitch: usize,
 ) {
+    // The places of pixels are told apart by this: from their distances the compiler would compute each anew at every turn.
+    let pixels = std::hint::black_box(*pixels);
     for outer in 0..runs.outer {
         for inner in 0..runs.inner {
             let start = outer * runs.outer_step + inner * runs.inner_step;
-            for k in start..start + runs.len {
-                // SAFETY: the caller promises that runs and weights can be read.
-                unsafe {
-                    let mut w = [L::splat(0.0); V];
-                    for (v, w) in w.iter_mut().enumerate() {
-                        *w = L::load(weights.add(v * L::N));
-                    }
-                    for p in 0..P {
-                        let x = L::splat(*pixels[p].add(k));
-                        for v in 0..V {
-                            acc[p][v] = x.mul_add(w[v], acc[p][v]);
-                        }
-                    }
+            let mut k = start;
+            // SAFETY: the caller promises that runs and weights can be read.
+            unsafe {
+                while k + 2 <= start + runs.len {
+                    add_products::<L, P, V>(acc, &pixels, k, weights);
+                    add_products::<L, P, V>(acc, &pixels, k + 1, weights.add(pitch));
+                    weights = weights.add(2 * pitch);
+                    k += 2;
+                }
+                if k < start + runs.len {
+                    add_products::<L, P, V>(acc, &pixels, k, weights);
                     weights = weights.add(pitch);
                 }
             }
+        }
+    }
+}
+
+/// The products of one number of each pixel.
+///
+/// # Safety
+/// Number `k` of every pixel, and `V * N` weights, can be read.
+#[inline(always)]
+unsafe fn add_products<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    pixels: &[*const f32; P],
+    k: usize,
+    weights: *const f32,
+) {
+    let mut w = [L::splat(0.0); V];
+    for (v, w) in w.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *w = unsafe { L::load(weights.add(v * L::N)) };
+    }
+    for (pixel, acc) in pixels.iter().zip(acc) {
+        // SAFETY: the caller's promise.
+        let x = L::splat(unsafe { *pixel.add(k) });
+        for (w, acc) in w.iter().zip(acc) {
+            *acc = x.mul_add(*w, *acc);
         }
     }
 }

@@ -81,21 +81,22 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Pack<'_, F, 
         for (output, kernel) in self.kernel.chunks_exact(9 * inputs).enumerate() {
             for first in (0..inputs).step_by(L::N) {
                 let count = L::N.min(inputs - first);
-                let mut taps = [[L::splat(0.0); 3]; 3];
-                for tap in 0..9 {
+                both!(
+                    transform.kernel,
+                    3,
+                    T,
                     // SAFETY: `count` inputs of the tap lie behind `first`.
-                    taps[tap / 3][tap % 3] = unsafe { load(kernel[tap * inputs + first..].as_ptr(), count) };
-                }
-                let places = both!(taps, transform.kernel, 3, T);
-                for place in 0..T * T {
-                    let mut numbers = [0.0; MOST_LANES];
-                    // SAFETY: no vector has more lanes.
-                    unsafe { places[place / T][place % T].store(numbers.as_mut_ptr()) };
-                    let packed = &mut self.packed[place * place_len..][..place_len];
-                    for (lane, number) in numbers.iter().enumerate().take(count) {
-                        packed[order.at(first + lane, output)] = *number;
+                    |i, j| unsafe { load::<L>(kernel[(3 * i + j) * inputs + first..].as_ptr(), count) },
+                    |i, j, value| {
+                        let mut numbers = [0.0; MOST_LANES];
+                        // SAFETY: no vector has more lanes.
+                        unsafe { value.store(numbers.as_mut_ptr()) };
+                        let packed = &mut self.packed[(i * T + j) * place_len..][..place_len];
+                        for (lane, number) in numbers.iter().enumerate().take(count) {
+                            packed[order.at(first + lane, output)] = *number;
+                        }
                     }
-                }
+                );
             }
         }
     }
@@ -120,21 +121,22 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Unpack<'_, F
         for first in (0..outputs).step_by(L::N) {
             let count = L::N.min(outputs - first);
             for input in 0..inputs {
-                let mut places = [[L::splat(0.0); T]; T];
-                for place in 0..T * T {
-                    let from = &self.packed[place * place_len + order.at(input, first)..];
+                let from = &self.packed[order.at(input, first)..];
+                both!(
+                    transform.kernel_back,
+                    T,
+                    3,
                     // SAFETY: `count` outputs lie behind `first` in its block, whose width vectors divide.
-                    places[place / T][place % T] = unsafe { load(from.as_ptr(), count) };
-                }
-                let taps = both!(places, transform.kernel_back, T, 3);
-                for tap in 0..9 {
-                    let mut numbers = [0.0; MOST_LANES];
-                    // SAFETY: no vector has more lanes.
-                    unsafe { taps[tap / 3][tap % 3].store(numbers.as_mut_ptr()) };
-                    for (lane, number) in numbers.iter().enumerate().take(count) {
-                        self.kernel[((first + lane) * 9 + tap) * inputs + input] = *number;
+                    |i, j| unsafe { load::<L>(from[(i * T + j) * place_len..].as_ptr(), count) },
+                    |i, j, value| {
+                        let mut numbers = [0.0; MOST_LANES];
+                        // SAFETY: no vector has more lanes.
+                        unsafe { value.store(numbers.as_mut_ptr()) };
+                        for (lane, number) in numbers.iter().enumerate().take(count) {
+                            self.kernel[((first + lane) * 9 + 3 * i + j) * inputs + input] = *number;
+                        }
                     }
-                }
+                );
             }
         }
     }

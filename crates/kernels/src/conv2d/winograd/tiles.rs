@@ -90,18 +90,16 @@ unsafe fn transform_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T
         let start = input.at(tile.image, tile.y, tile.x) - top * input.row_pitch - left * input.channels;
         for channel in (0..input.channels).step_by(L::N) {
             let count = L::N.min(input.channels - channel);
-            let mut d = [[L::splat(0.0); T]; T];
             // SAFETY: the caller's promise.
             unsafe {
-                for (i, d) in d.iter_mut().enumerate() {
-                    for (j, d) in d.iter_mut().enumerate() {
-                        *d = load(x.add(start + i * input.row_pitch + j * input.channels + channel), count);
-                    }
-                }
-                let v = both!(d, transform.input, T, T);
-                for place in 0..T * T {
-                    v[place / T][place % T].store(chunk.inputs.at(place, index).add(channel));
-                }
+                let (x, v) = (x.add(start + channel), chunk.inputs.at(0, index).add(channel));
+                both!(
+                    transform.input,
+                    T,
+                    T,
+                    |i, j| load::<L>(x.add(i * input.row_pitch + j * input.channels), count),
+                    |i, j, value| value.store(v.add((i * T + j) * chunk.inputs.place))
+                );
             }
         }
     }
@@ -123,18 +121,19 @@ unsafe fn transform_gradients<L: Lanes, F: Transform<M, T>, const M: usize, cons
         let start = output.at(tile.image, tile.y, tile.x);
         for channel in (0..output.channels).step_by(L::N) {
             let count = L::N.min(output.channels - channel);
-            let mut d = [[L::splat(0.0); M]; M];
             // SAFETY: the caller's promise.
             unsafe {
-                for i in tile.done[0]..M {
-                    for j in tile.done[1]..M {
-                        d[i][j] = load(dy.add(start + i * output.row_pitch + j * output.channels + channel), count);
-                    }
-                }
-                let m = both!(d, transform.output_back, M, T);
-                for place in 0..T * T {
-                    m[place / T][place % T].store(chunk.outputs.at(place, index).add(channel));
-                }
+                let (dy, m) = (dy.add(start + channel), chunk.outputs.at(0, index).add(channel));
+                both!(
+                    transform.output_back,
+                    M,
+                    T,
+                    |i, j| match i >= tile.done[0] && j >= tile.done[1] {
+                        true => load::<L>(dy.add(i * output.row_pitch + j * output.channels), count),
+                        false => L::splat(0.0),
+                    },
+                    |i, j, value| value.store(m.add((i * T + j) * chunk.outputs.place))
+                );
             }
         }
     }
@@ -156,21 +155,25 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
         let start = output.at(tile.image, tile.y, tile.x);
         for channel in (0..output.channels).step_by(L::N) {
             let count = L::N.min(output.channels - channel);
-            let mut m = [[zero; T]; T];
             // SAFETY: the caller's promise; the bias has as many numbers as there are channels.
             unsafe {
-                let bias = bias.map_or(zero, |bias| load(bias[channel..].as_ptr(), count));
-                for place in 0..T * T {
-                    m[place / T][place % T] = L::load(chunk.outputs.at(place, index).add(channel));
-                }
-                for (i, row) in both!(m, transform.output, T, M).into_iter().enumerate() {
-                    for (j, value) in row.into_iter().enumerate() {
+                let bias = match bias {
+                    Some(bias) => load(bias[channel..].as_ptr(), count),
+                    None => zero,
+                };
+                let (m, y) = (chunk.outputs.at(0, index).add(channel), y.add(start + channel));
+                both!(
+                    transform.output,
+                    T,
+                    M,
+                    |i, j| L::load(m.add((i * T + j) * chunk.outputs.place)),
+                    |i, j, value| {
                         let value = value.add(bias);
                         let value = if relu { zero.max(value) } else { value };
-                        let to = y.add(start + i * output.row_pitch + j * output.channels + channel);
+                        let to = y.add(i * output.row_pitch + j * output.channels);
                         if count == L::N { value.store(to) } else { value.store_first(to, count) }
                     }
-                }
+                );
             }
         }
     }
@@ -196,21 +199,24 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
         let (rows, columns) = (inside(tile.y, top, input.height), inside(tile.x, left, input.width));
         for channel in (0..input.channels).step_by(L::N) {
             let count = L::N.min(input.channels - channel);
-            let mut v = [[L::splat(0.0); T]; T];
             // SAFETY: the caller's promise.
             unsafe {
-                for place in 0..T * T {
-                    v[place / T][place % T] = L::load(chunk.inputs.at(place, index).add(channel));
-                }
-                let d = both!(v, transform.input_back, T, T);
-                for i in rows.clone() {
-                    let row = input.at(tile.image, tile.y + i - top, 0);
-                    for j in columns.clone() {
-                        let to = dx.add(row + (tile.x + j - left) * input.channels + channel);
-                        let sum = load::<L>(to, count).add(d[i][j]);
-                        if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
+                let v = chunk.inputs.at(0, index).add(channel);
+                both!(
+                    transform.input_back,
+                    T,
+                    T,
+                    |i, j| L::load(v.add((i * T + j) * chunk.inputs.place)),
+                    |i, j, value| {
+                        if rows.contains(&i) && columns.contains(&j) {
+                            let pixel =
+                                input.at(tile.image, tile.y + i - top, 0) + (tile.x + j - left) * input.channels;
+                            let to = dx.add(pixel + channel);
+                            let sum = load::<L>(to, count).add(value);
+                            if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
+                        }
                     }
-                }
+                );
             }
         }
     }

@@ -135,28 +135,32 @@ impl Transform<4, 6> for Four {
     }
 }
 
-/// A transform along both axes of a square, columns, then rows: `both!(square, transform.input, T, T)`, with the sizes
-/// before and after. A macro, since a closure is compiled without the instruction set of the kernel around it.
+/// A transform along both axes of a square, columns, then rows: `both!(transform.input, T, T, |row, column| load, |row,
+/// column, value| store)`, with the sizes before and after. Numbers are loaded and stored as they are needed, so that no
+/// more than the half-transformed square is spilled where there are few registers. A macro, since a closure is compiled
+/// without the instruction set of the kernel around it.
 macro_rules! both {
-    ($square:expr, $transform:ident . $method:ident, $from:expr, $to:expr) => {{
-        let square = $square;
+    ($transform:ident . $method:ident, $from:expr, $to:expr, |$row:ident, $column:ident| $load:expr,
+     |$to_row:ident, $to_column:ident, $value:ident| $store:expr) => {{
         let zero = L::splat(0.0);
         let mut half = [[zero; $from]; $to];
-        for column in 0..$from {
+        for $column in 0..$from {
             let mut line = [zero; $from];
-            for row in 0..$from {
-                line[row] = square[row][column];
+            for $row in 0..$from {
+                line[$row] = $load;
             }
             let line = $transform.$method::<L>(line);
             for row in 0..$to {
-                half[row][column] = line[row];
+                half[row][$column] = line[row];
             }
         }
-        let mut result = [[zero; $to]; $to];
-        for row in 0..$to {
-            result[row] = $transform.$method::<L>(half[row]);
+        for $to_row in 0..$to {
+            let line = $transform.$method::<L>(half[$to_row]);
+            for $to_column in 0..$to {
+                let $value = line[$to_column];
+                $store;
+            }
         }
-        result
     }};
 }
 pub(super) use both;
