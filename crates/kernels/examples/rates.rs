@@ -97,7 +97,7 @@ fn convolution(
         let rates = [
             seconds(|| product.forward(isa, n, &x, &packed, None, true, black_box(&mut y), &mut scratch)),
             seconds(|| product.input_gradient(isa, n, &dy, &transposed, black_box(&mut dx), &mut scratch)),
-            seconds(|| product.kernel_gradient(isa, n, &x, &dy, black_box(&mut gradient), &mut scratch)),
+            seconds(|| product.kernel_gradient(isa, n, &x, &dy, true, black_box(&mut gradient), &mut scratch)),
         ]
         .map(|seconds| gigaflops / seconds);
         let way = match method {

@@ -108,7 +108,6 @@ impl Group {
     pub fn run(&mut self, context: &Context<'_>) {
         let stage = &context.plan.stages[context.stage];
         for sum in &stage.sums {
-            self.sums[*sum].kernel.fill(0.0);
             self.sums[*sum].numbers.fill(0.0);
         }
         for local in Plan::shards(&self.samples) {
@@ -167,7 +166,8 @@ impl Group {
         let bias = gradients.bias_sum.map(|sum| &mut self.sums[sum].numbers[..]);
         let wanted = conv2d::Gradients {
             input: gradients.kernel.map(|kernel| context.whole.get(kernel)).zip(dx),
-            kernel: Some(&mut kernel),
+            // The first shard overwrites what the last batch has left.
+            kernel: Some((shard.local.start == 0, &mut kernel)),
             bias,
         };
         let signals = step::signals(context, one, shard, &self.slots);

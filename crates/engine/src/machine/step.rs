@@ -179,7 +179,9 @@ pub(crate) fn add(
     let (isa, n) = (context.isa, shard.n);
     match &step.work {
         Work::KernelGradient { product, .. } => {
-            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), &mut part.kernel, scratch);
+            // The first shard overwrites what the last batch has left.
+            let begin = shard.local.start == 0;
+            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), begin, &mut part.kernel, scratch);
         }
         Work::SumToChannels { .. } => {
             arithmetic::sum_to_channels(isa, read.view(0), n, read.samples(0), &mut part.numbers);

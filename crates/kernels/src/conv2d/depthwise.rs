@@ -1,9 +1,76 @@
 //! Depthwise convolution: every channel on its own, channels across the lanes. Kernels are `[tap][channel]`.
+//!
+//! Rows of pixels are walked with up to nine taps in registers at once: all of a 3×3 kernel. The input's gradient of a
+//! convolution without stride is a convolution of the output's gradient, copied into a border of zeros, with the taps in
+//! reverse order; with a stride each tap scatters its products.
 
 use super::Conv2d;
-use crate::Isa;
+use crate::channels::load;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::{Isa, View};
+
+/// Most taps whose weights or sums stay in registers.
+const MOST_TAPS: usize = 9;
+
+/// Some taps of a kernel: how many, and where each reads from its window's first number on.
+#[derive(Clone, Copy)]
+struct Taps {
+    first: usize,
+    count: usize,
+    offsets: [usize; MOST_TAPS],
+}
+
+/// All taps in parts whose sizes there are kernels for.
+fn parts(conv: &Conv2d, row_pitch: usize) -> impl Iterator<Item = Taps> + use<> {
+    let (window, channels) = (conv.window, conv.input.channels);
+    let total = window.kernel[0] * window.kernel[1];
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let count = [MOST_TAPS, 5, 3, 1].into_iter().find(|count| *count <= total - first)?;
+        let mut offsets = [0; MOST_TAPS];
+        for (tap, offset) in (first..first + count).zip(&mut offsets) {
+            let (i, j) = (tap / window.kernel[1], tap % window.kernel[1]);
+            *offset = i * window.dilation[0] * row_pitch + j * window.dilation[1] * channels;
+        }
+        first += count;
+        Some(Taps { first: first - count, count, offsets })
+    })
+}
+
+/// Runs a kernel of as many taps as a part has.
+macro_rules! run {
+    ($isa:expr, $taps:expr, $kernel:ident { $($field:ident),* }) => {
+        match $taps.count {
+            9 => $isa.run($kernel::<9> { $($field),* }),
+            5 => $isa.run($kernel::<5> { $($field),* }),
+            3 => $isa.run($kernel::<3> { $($field),* }),
+            _ => $isa.run($kernel::<1> { $($field),* }),
+        }
+    };
+}
+
+/// Images whose windows are walked: where the first window begins, the steps to the next image, row and pixel.
+#[derive(Clone, Copy)]
+struct Windows {
+    start: usize,
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Windows {
+    fn of(conv: &Conv2d) -> Windows {
+        let (input, window) = (&conv.input, &conv.window);
+        let [top, left, ..] = window.padding;
+        Windows {
+            start: input.origin - top * input.row_pitch - left * input.channels,
+            image: input.image_pitch,
+            row: window.stride[0] * input.row_pitch,
+            column: window.stride[1] * input.channels,
+        }
+    }
+}
 
 /// As [`super::forward`].
 pub(super) fn forward(
@@ -16,95 +83,234 @@ pub(super) fn forward(
     relu: bool,
     y: &mut [f32],
 ) {
-    each_output_row(conv, n, |image, row| {
-        for column in 0..conv.output.width {
-            let at = conv.output.at(image, row, column);
-            let y = &mut y[at..at + conv.output.channels];
-            match bias {
-                Some(bias) => y.copy_from_slice(bias),
-                None => y.fill(0.0),
-            }
-            each_tap(conv, row, column, |tap, input_row, input_column| {
-                let at = conv.input.at(image, input_row, input_column);
-                isa.run(MultiplyAdd { a: &x[at..], b: &kernel[tap * y.len()..], sum: y });
-            });
-            if relu {
-                y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v });
-            }
-        }
-    });
+    let (windows, output, total) = (Windows::of(conv), &conv.output, conv.window.kernel[0] * conv.window.kernel[1]);
+    for taps in parts(conv, conv.input.row_pitch) {
+        let (is_first, is_last) = (taps.first == 0, taps.first + taps.count == total);
+        let (relu, y, reversed) = (relu && is_last, &mut *y, false);
+        run!(isa, taps, Forward { n, windows, output, taps, x, kernel, bias, is_first, relu, reversed, y });
+    }
+}
+
+/// Numbers that [`input_gradient`] needs to work in.
+pub(super) fn scratch_len(conv: &Conv2d) -> usize {
+    if conv.window.stride == [1; 2] { bordered(conv).len(1) } else { 0 }
+}
+
+/// The output's gradient in a border of zeros as wide as the kernel reaches.
+fn bordered(conv: &Conv2d) -> View {
+    let reach = |axis: usize| (conv.window.kernel[axis] - 1) * conv.window.dilation[axis];
+    let (output, [down, right]) = (&conv.output, [reach(0), reach(1)]);
+    View::bordered(output.height, output.width, output.channels, [down, right, down, right])
 }
 
 /// As [`super::input_gradient`]; `dx` is zero.
-pub(super) fn input_gradient(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], kernel: &[f32], dx: &mut [f32]) {
-    let channels = conv.input.channels;
-    each_output_row(conv, n, |image, row| {
-        for column in 0..conv.output.width {
-            let from = conv.output.at(image, row, column);
-            each_tap(conv, row, column, |tap, input_row, input_column| {
-                let at = conv.input.at(image, input_row, input_column);
-                let sum = &mut dx[at..at + channels];
-                isa.run(MultiplyAdd { a: &dy[from..], b: &kernel[tap * channels..], sum });
-            });
+pub(super) fn input_gradient(
+    isa: Isa,
+    conv: &Conv2d,
+    n: usize,
+    dy: &[f32],
+    kernel: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+) {
+    if conv.window.stride != [1; 2] {
+        return scatter(isa, conv, n, dy, kernel, dx);
+    }
+    let (bordered, [top, left, ..]) = (bordered(conv), conv.window.padding);
+    let padded = &mut scratch[..bordered.len(1)];
+    padded.fill(0.0);
+    // The window of the input's first pixel: its last tap reads the output's pixel that lies `padding` further.
+    let windows = Windows {
+        start: top * bordered.row_pitch + left * bordered.channels,
+        image: 0,
+        row: bordered.row_pitch,
+        column: bordered.channels,
+    };
+    for image in 0..n {
+        for (from, to) in conv.output.rows(1).zip(bordered.rows(1)) {
+            padded[to].copy_from_slice(&dy[conv.output.len(image)..][from]);
         }
-    });
-}
-
-/// As [`super::kernel_gradient`].
-pub(super) fn kernel_gradient(isa: Isa, conv: &Conv2d, n: usize, x: &[f32], dy: &[f32], kernel: &mut [f32]) {
-    let channels = conv.input.channels;
-    each_output_row(conv, n, |image, row| {
-        for column in 0..conv.output.width {
-            let from = conv.output.at(image, row, column);
-            each_tap(conv, row, column, |tap, input_row, input_column| {
-                let at = conv.input.at(image, input_row, input_column);
-                let sum = &mut kernel[tap * channels..][..channels];
-                isa.run(MultiplyAdd { a: &dy[from..], b: &x[at..], sum });
-            });
-        }
-    });
-}
-
-fn each_output_row(conv: &Conv2d, n: usize, mut visit: impl FnMut(usize, usize)) {
-    (0..n).for_each(|image| (0..conv.output.height).for_each(|row| visit(image, row)));
-}
-
-/// The taps of an output pixel that fall inside the image: index, input row, input column.
-fn each_tap(conv: &Conv2d, row: usize, column: usize, mut visit: impl FnMut(usize, usize, usize)) {
-    let window = &conv.window;
-    let (rows, top) = window.taps(0, row, conv.input.height);
-    let (columns, left) = window.taps(1, column, conv.input.width);
-    for i in rows {
-        for j in columns.clone() {
-            let y = top + (i * window.dilation[0]) as isize;
-            let x = left + (j * window.dilation[1]) as isize;
-            visit(i * window.kernel[1] + j, y as usize, x as usize);
+        let (x, y, output) = (&*padded, &mut dx[conv.input.len(image)..], &conv.input);
+        let (n, bias, relu, reversed) = (1, None, false, true);
+        for taps in parts(conv, bordered.row_pitch) {
+            let (is_first, y) = (taps.first == 0, &mut *y);
+            run!(isa, taps, Forward { n, windows, output, taps, x, kernel, bias, is_first, relu, reversed, y });
         }
     }
 }
 
-/// `sum[i] += a[i] * b[i]` over the length of `sum`.
-struct MultiplyAdd<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    sum: &'a mut [f32],
+/// As [`super::kernel_gradient`].
+pub(super) fn kernel_gradient(isa: Isa, conv: &Conv2d, n: usize, x: &[f32], dy: &[f32], kernel: &mut [f32]) {
+    let (windows, output) = (Windows::of(conv), &conv.output);
+    for taps in parts(conv, conv.input.row_pitch) {
+        let kernel = &mut *kernel;
+        run!(isa, taps, KernelGradient { n, windows, output, taps, x, dy, kernel });
+    }
 }
 
-impl Kernel for MultiplyAdd<'_> {
+/// `y += sum over taps of x · kernel`, where the first part begins with the bias.
+struct Forward<'a, const T: usize> {
+    n: usize,
+    windows: Windows,
+    output: &'a View,
+    taps: Taps,
+    x: &'a [f32],
+    kernel: &'a [f32],
+    bias: Option<&'a [f32]>,
+    is_first: bool,
+    relu: bool,
+    /// Whether the kernel's taps are in reverse order.
+    reversed: bool,
+    y: &'a mut [f32],
+}
+
+impl<const T: usize> Kernel for Forward<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let len = self.sum.len();
-        assert!(self.a.len() >= len && self.b.len() >= len);
-        for at in (0..len).step_by(L::N) {
-            let count = L::N.min(len - at);
-            // SAFETY: `count` numbers from `at` on lie in all three slices.
+        let Forward { windows, output, taps, x, kernel, .. } = self;
+        let (channels, zero) = (output.channels, L::splat(0.0));
+        let total = kernel.len() / channels;
+        for index in 0..self.n * output.height {
+            let (image, row) = (index / output.height, index % output.height);
+            let from = windows.start + image * windows.image + row * windows.row;
+            let to = output.at(image, row, 0);
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                // SAFETY: `Conv2d::check`, or the border of a gradient, has it that all taps of all windows can be read and
+                // that the output's pixels can be written; kernel and bias have as many numbers as there are channels.
+                unsafe {
+                    let mut weights = [zero; T];
+                    for (tap, weight) in weights.iter_mut().enumerate() {
+                        let tap = taps.first + tap;
+                        let tap = if self.reversed { total - 1 - tap } else { tap };
+                        *weight = load(kernel.as_ptr().add(tap * channels + channel), count);
+                    }
+                    let start = match self.bias {
+                        Some(bias) => load(bias.as_ptr().add(channel), count),
+                        None => zero,
+                    };
+                    let mut x = x.as_ptr().add(from + channel);
+                    let mut y = self.y.as_mut_ptr().add(to + channel);
+                    for _ in 0..output.width {
+                        let mut sum = if self.is_first { start } else { load(y, count) };
+                        for (offset, weight) in taps.offsets.iter().zip(&weights) {
+                            sum = load::<L>(x.add(*offset), count).mul_add(*weight, sum);
+                        }
+                        // What is not a number stays: `max` gives its second operand.
+                        let sum = if self.relu { zero.max(sum) } else { sum };
+                        if count == L::N {
+                            sum.store(y)
+                        } else {
+                            sum.store_first(y, count)
+                        }
+                        (x, y) = (x.wrapping_add(windows.column), y.wrapping_add(channels));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `kernel += sum over pixels of x · dy`.
+struct KernelGradient<'a, const T: usize> {
+    n: usize,
+    windows: Windows,
+    output: &'a View,
+    taps: Taps,
+    x: &'a [f32],
+    dy: &'a [f32],
+    kernel: &'a mut [f32],
+}
+
+impl<const T: usize> Kernel for KernelGradient<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let KernelGradient { windows, output, taps, x, dy, .. } = self;
+        let (channels, zero) = (output.channels, L::splat(0.0));
+        for index in 0..self.n * output.height {
+            let (image, row) = (index / output.height, index % output.height);
+            let from = windows.start + image * windows.image + row * windows.row;
+            let gradient = output.at(image, row, 0);
+            for channel in (0..channels).step_by(L::N) {
+                let count = L::N.min(channels - channel);
+                // SAFETY: `Conv2d::check` has it that all taps of all windows and all gradients can be read; the kernel has
+                // as many numbers a tap as there are channels.
+                unsafe {
+                    let mut sums = [zero; T];
+                    let mut x = x.as_ptr().add(from + channel);
+                    let mut dy = dy.as_ptr().add(gradient + channel);
+                    for _ in 0..output.width {
+                        let value = load::<L>(dy, count);
+                        for (offset, sum) in taps.offsets.iter().zip(&mut sums) {
+                            *sum = load::<L>(x.add(*offset), count).mul_add(value, *sum);
+                        }
+                        (x, dy) = (x.wrapping_add(windows.column), dy.wrapping_add(channels));
+                    }
+                    for (tap, sum) in sums.into_iter().enumerate() {
+                        let to = self.kernel.as_mut_ptr().add((taps.first + tap) * channels + channel);
+                        let sum = load::<L>(to, count).add(sum);
+                        if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The input's gradient where the window moves by more than one: tap by tap over the outputs whose input place lies inside
+/// the image.
+fn scatter(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], kernel: &[f32], dx: &mut [f32]) {
+    let (window, input, output) = (&conv.window, &conv.input, &conv.output);
+    for tap in 0..window.kernel[0] * window.kernel[1] {
+        let (i, j) = (tap / window.kernel[1], tap % window.kernel[1]);
+        let rows = window.outputs(0, i, input.height, output.height);
+        let columns = window.outputs(1, j, input.width, output.width);
+        if rows.is_empty() || columns.is_empty() {
+            continue;
+        }
+        let weights = &kernel[tap * input.channels..][..input.channels];
+        let x = columns.start * window.stride[1] + j * window.dilation[1] - window.padding[1];
+        let (step, width) = (window.stride[1] * input.channels, columns.len());
+        for image in 0..n {
+            for row in rows.clone() {
+                let y = row * window.stride[0] + i * window.dilation[0] - window.padding[0];
+                let dy = &dy[output.at(image, row, columns.start)..][..width * output.channels];
+                let dx = &mut dx[input.at(image, y, x)..][..(width - 1) * step + input.channels];
+                isa.run(ScatterRow { weights, step, dy, dx });
+            }
+        }
+    }
+}
+
+/// `dx[column · step + channel] += dy[column, channel] · weights[channel]`.
+struct ScatterRow<'a> {
+    weights: &'a [f32],
+    step: usize,
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for ScatterRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let channels = self.weights.len();
+        for channel in (0..channels).step_by(L::N) {
+            let count = L::N.min(channels - channel);
+            // SAFETY: the slices hold `channels` numbers for each column, `step` apart in `dx`.
             unsafe {
-                let a = L::load_first(self.a.as_ptr().add(at), count);
-                let b = L::load_first(self.b.as_ptr().add(at), count);
-                let to = self.sum.as_mut_ptr().add(at);
-                a.mul_add(b, L::load_first(to, count)).store_first(to, count);
+                let weights = load::<L>(self.weights.as_ptr().add(channel), count);
+                for column in 0..self.dy.len() / channels {
+                    let dy = load::<L>(self.dy.as_ptr().add(column * channels + channel), count);
+                    let to = self.dx.as_mut_ptr().add(column * self.step + channel);
+                    let sum = dy.mul_add(weights, load(to, count));
+                    if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
+                }
             }
         }
     }

@@ -18,7 +18,15 @@ const CHUNK_PIXELS: usize = 64;
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
-pub(super) fn input_gradient(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32]) {
+pub(super) fn input_gradient(
+    isa: Isa,
+    conv: &Conv2d,
+    n: usize,
+    dy: &[f32],
+    packed: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+) {
     let input = &conv.input;
     assert!(dx.len() >= input.len(n) && dy.len() >= conv.output.len(n));
     assert_eq!(packed.len(), packed_transposed_len(conv));
@@ -26,7 +34,7 @@ pub(super) fn input_gradient(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], pack
         dx[row].fill(0.0);
     }
     if conv.is_depthwise() {
-        return depthwise::input_gradient(isa, conv, n, dy, packed, dx);
+        return depthwise::input_gradient(isa, conv, n, dy, packed, dx, scratch);
     }
     isa.run(InputGradient { conv, n, dy, packed, dx });
 }

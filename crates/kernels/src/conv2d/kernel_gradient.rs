@@ -12,20 +12,32 @@ use crate::lanes::Lanes;
 use crate::tile::{self, for_tile};
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
-/// The order of summation depends on shapes only.
+/// With `begin` what is there is overwritten. The order of summation depends on shapes only.
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
-pub(super) fn kernel_gradient(isa: Isa, conv: &Conv2d, n: usize, x: &[f32], dy: &[f32], packed: &mut [f32]) {
+pub(super) fn kernel_gradient(
+    isa: Isa,
+    conv: &Conv2d,
+    n: usize,
+    x: &[f32],
+    dy: &[f32],
+    begin: bool,
+    packed: &mut [f32],
+) {
     conv.check(n, x.len(), dy.len());
     assert_eq!(packed.len(), packed_len(conv));
-    if n == 0 || conv.output.height * conv.output.width == 0 {
+    let is_empty = n == 0 || conv.output.height * conv.output.width == 0;
+    if begin && (is_empty || conv.is_depthwise()) {
+        packed.fill(0.0);
+    }
+    if is_empty {
         return;
     }
     if conv.is_depthwise() {
         return depthwise::kernel_gradient(isa, conv, n, x, dy, packed);
     }
-    isa.run(KernelGradient { conv, n, x, dy, packed });
+    isa.run(KernelGradient { conv, n, x, dy, begin, packed });
 }
 
 struct KernelGradient<'a> {
@@ -33,6 +45,7 @@ struct KernelGradient<'a> {
     n: usize,
     x: &'a [f32],
     dy: &'a [f32],
+    begin: bool,
     packed: &'a mut [f32],
 }
 
@@ -52,13 +65,15 @@ impl Kernel for KernelGradient<'_> {
             for row in (0..walk.rows).step_by(rows) {
                 for column in (0..walk.columns).step_by(columns) {
                     let moved = |s: [usize; 4]| [s[0] + image * s[1] + row * s[2] + column * s[3], s[1], s[2], s[3]];
-                    self.add::<L>(&Walk {
+                    let begin = self.begin && image + row + column == 0;
+                    let part = Walk {
                         n: images.min(walk.n - image),
                         rows: rows.min(walk.rows - row),
                         columns: columns.min(walk.columns - column),
                         input: moved(walk.input),
                         output: moved(walk.output),
-                    });
+                    };
+                    self.add::<L>(&part, begin);
                 }
             }
         }
@@ -73,7 +88,7 @@ const LEAST_PIXELS: usize = 64;
 impl KernelGradient<'_> {
     /// Adds the pixels of a walk.
     #[inline(always)]
-    fn add<L: Lanes>(&mut self, walk: &Walk) {
+    fn add<L: Lanes>(&mut self, walk: &Walk, begin: bool) {
         let conv = self.conv;
         let (inputs, outputs, rows) = (conv.group_inputs(), conv.group_outputs(), conv.kernel_rows());
         let (width, runs) = (width(outputs), runs(conv));
@@ -90,6 +105,7 @@ impl KernelGradient<'_> {
                         dy: self.dy[group * outputs + block * width + first..].as_ptr(),
                         pitch: width,
                         channels: left.min(vectors * L::N),
+                        begin,
                     };
                     for run in 0..runs.outer * runs.inner {
                         let start = run / runs.inner * runs.outer_step + run % runs.inner * runs.inner_step;
@@ -122,6 +138,8 @@ pub(super) struct Strip<'a> {
     /// Numbers of a row of the gradient.
     pub pitch: usize,
     pub channels: usize,
+    /// Whether what is there is overwritten.
+    pub begin: bool,
 }
 
 /// Adds `K` rows of the gradient over all pixels.
@@ -163,7 +181,7 @@ pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(strip: &S
             // SAFETY: the caller promises `K` rows of the strip's lanes.
             unsafe {
                 let to = to.add(k * strip.pitch + v * L::N);
-                L::load(to).add(*value).store(to);
+                if strip.begin { value.store(to) } else { L::load(to).add(*value).store(to) }
             }
         }
     }

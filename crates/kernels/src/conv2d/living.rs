@@ -49,8 +49,8 @@ pub struct Signals<'a> {
 pub struct Gradients<'a> {
     /// The kernel, and the gradient of x, which is overwritten; of the layout of x, with zeros as its border.
     pub input: Option<(&'a [f32], &'a mut [f32])>,
-    /// Is added to; canonical.
-    pub kernel: Option<&'a mut [f32]>,
+    /// Is added to, or begun anew; canonical.
+    pub kernel: Option<(bool, &'a mut [f32])>,
     /// Is added to.
     pub bias: Option<&'a mut [f64]>,
 }
@@ -124,12 +124,17 @@ pub fn living_gradients(
             dx[row].fill(0.0);
         }
     }
-    assert!(gradients.kernel.as_ref().is_none_or(|kernel| kernel.len() == conv.kernel_len()));
+    assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
+    if let Some((true, kernel)) = &mut gradients.kernel
+        && n == 0
+    {
+        kernel.fill(0.0);
+    }
     for image in 0..n {
         let bias = gradients.bias.as_deref_mut();
         isa.run(MakeLists { pooled, image, signals, living: &mut *living, bias });
-        if let Some(kernel) = &mut gradients.kernel {
-            tiles::add_to_kernel(isa, pooled, living, signals.x, kernel);
+        if let Some((begin, kernel)) = &mut gradients.kernel {
+            tiles::add_to_kernel(isa, pooled, living, signals.x, *begin && image == 0, kernel);
         }
         if let Some((kernel, dx)) = &mut gradients.input {
             tiles::add_to_input(isa, pooled, living, kernel, dx);

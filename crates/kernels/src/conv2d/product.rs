@@ -3,7 +3,7 @@
 //! The choice is a function of geometry and asked-for exactness alone, so that an experiment plans the same everywhere.
 
 use super::winograd::{Reader, Size};
-use super::{Conv2d, forward, input_gradient, kernel_gradient, pack};
+use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack};
 use crate::Isa;
 
 /// How exact a convolution must be.
@@ -55,6 +55,7 @@ impl Product {
     /// Numbers that a pass needs to work in.
     pub fn scratch_len(&self) -> usize {
         match self.method {
+            Method::Direct if self.conv.is_depthwise() => depthwise::scratch_len(&self.conv),
             Method::Direct => 0,
             Method::Winograd(size) => size.scratch_len(&self.conv),
         }
@@ -125,17 +126,26 @@ impl Product {
     /// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`Product::pack_transposed`]'s.
     pub fn input_gradient(&self, isa: Isa, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
         match self.method {
-            Method::Direct => input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx),
+            Method::Direct => input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
             Method::Winograd(size) => size.input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
         }
     }
 
-    /// Adds the kernel's gradient to `packed`, which [`Product::unpack`] brings to the canonical layout. The order of
-    /// summation depends on shapes only.
-    pub fn kernel_gradient(&self, isa: Isa, n: usize, x: &[f32], dy: &[f32], packed: &mut [f32], scratch: &mut [f32]) {
+    /// Adds the kernel's gradient to `packed`, which [`Product::unpack`] brings to the canonical layout, or begins it anew
+    /// with `begin`. The order of summation depends on shapes only.
+    pub fn kernel_gradient(
+        &self,
+        isa: Isa,
+        n: usize,
+        x: &[f32],
+        dy: &[f32],
+        begin: bool,
+        packed: &mut [f32],
+        scratch: &mut [f32],
+    ) {
         match self.method {
-            Method::Direct => kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, packed),
-            Method::Winograd(size) => size.kernel_gradient(isa, &self.conv, n, x, dy, packed, scratch),
+            Method::Direct => kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, begin, packed),
+            Method::Winograd(size) => size.kernel_gradient(isa, &self.conv, n, x, dy, begin, packed, scratch),
         }
     }
 }

@@ -124,8 +124,12 @@ fn check(shape: Shape) {
             let mut dx = vec![0.0; x.len()];
             product.input_gradient(isa, shape.n, &dy, &transposed, &mut dx, &mut scratch);
             assert_close("input gradient", &shape, way, &dx, &dx_true);
-            let mut gradient = vec![0.0; product.packed_len()];
-            product.kernel_gradient(isa, shape.n, &x, &dy, &mut gradient, &mut scratch);
+            // What is there is overwritten, then added to: n images by one of each.
+            let mut gradient = vec![7.0; product.packed_len()];
+            let rest = [conv.input.len(1), conv.output.len(1)];
+            product.kernel_gradient(isa, 1, &x, &dy, true, &mut gradient, &mut scratch);
+            let (x, dy) = (&x[rest[0].min(x.len())..], &dy[rest[1].min(dy.len())..]);
+            product.kernel_gradient(isa, shape.n - 1, x, dy, false, &mut gradient, &mut scratch);
             let mut dk = vec![0.0; kernel.len()];
             product.unpack(isa, &gradient, &mut dk);
             assert_close("kernel gradient", &shape, way, &dk, &dk_true);
@@ -142,6 +146,22 @@ fn products_of(conv: Conv2d) -> Vec<Product> {
 
 fn square(kernel: usize, stride: usize, padding: usize) -> Window {
     Window { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 4], dilation: [1; 2] }
+}
+
+#[test]
+fn depthwise_layers_agree_with_plain_loops() {
+    let dilated = Window { kernel: [3, 2], stride: [1, 1], padding: [2, 1, 1, 0], dilation: [2, 3] };
+    for (size, channels, window) in [
+        ([16, 16], 96, square(3, 1, 1)),
+        ([9, 8], 24, square(3, 2, 1)),
+        ([7, 5], 7, square(5, 1, 2)), // parts of nine, nine, five, one and one taps
+        ([1, 1], 19, square(3, 1, 1)),
+        ([8, 9], 11, dilated),
+        ([6, 6], 3, square(1, 1, 0)),
+        ([5, 5], 16, square(2, 3, 0)), // a stride beyond the kernel
+    ] {
+        check(Shape { n: 3, size, inputs: channels, outputs: channels, groups: channels, window });
+    }
 }
 
 #[test]

@@ -135,13 +135,17 @@ impl Size {
         n: usize,
         x: &[f32],
         dy: &[f32],
+        begin: bool,
         packed: &mut [f32],
         scratch: &mut [f32],
     ) {
         conv.check(n, x.len(), dy.len());
         assert_eq!(packed.len(), self.packed_len(conv, Reader::Forward));
+        if begin && n == 0 {
+            packed.fill(0.0);
+        }
         let (x, dy) = (x.as_ptr(), dy.as_ptr());
-        self.run(isa, conv, n, Pass::KernelGradient { x, dy, packed: packed.as_mut_ptr() }, scratch);
+        self.run(isa, conv, n, Pass::KernelGradient { x, dy, begin, packed: packed.as_mut_ptr() }, scratch);
     }
 
     fn run(self, isa: Isa, conv: &Conv2d, n: usize, pass: Pass<'_>, scratch: &mut [f32]) {
@@ -175,10 +179,11 @@ impl Size {
                     isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs });
                     transform(Side::AddToInputs(dx));
                 }
-                Pass::KernelGradient { x, dy, packed: gradient } => {
+                Pass::KernelGradient { x, dy, begin, packed: gradient } => {
                     transform(Side::Inputs(x));
                     transform(Side::Gradients(dy));
-                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, gradient });
+                    let begin = begin && first == 0;
+                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient });
                 }
             }
         }
@@ -190,5 +195,5 @@ impl Size {
 enum Pass<'a> {
     Forward { x: *const f32, packed: *const f32, bias: Option<&'a [f32]>, relu: bool, y: *mut f32 },
     InputGradient { dy: *const f32, packed: *const f32, dx: *mut f32 },
-    KernelGradient { x: *const f32, dy: *const f32, packed: *mut f32 },
+    KernelGradient { x: *const f32, dy: *const f32, begin: bool, packed: *mut f32 },
 }

@@ -107,7 +107,8 @@ fn all_gradients_are_those_of_the_definition() {
         let (mut dkernel, mut dbias) = (vec![1.0; kernel.len()], vec![1.0; conv.output.channels]);
         let mut living = Living::default();
         living.reserve(&pooled);
-        let wanted = Gradients { input: Some((&kernel, &mut dx)), kernel: Some(&mut dkernel), bias: Some(&mut dbias) };
+        let wanted =
+            Gradients { input: Some((&kernel, &mut dx)), kernel: Some((false, &mut dkernel)), bias: Some(&mut dbias) };
         living_gradients(isa, &pooled, n, signals, &mut living, wanted);
 
         let what = format!("{shape:?} on {}", isa.name());

@@ -96,8 +96,11 @@ fn tiles<'a>(
 }
 
 /// `dkernel[o, i, ..] += value * x[window + row i, ..]` for all entries of the lists, whose windows lie inside `x` and whose
-/// channels are those of `kernel`, as [`super::living_gradients`] has asserted.
-pub(super) fn add_to_kernel(isa: Isa, pooled: &Pooled, living: &Living, x: &[f32], kernel: &mut [f32]) {
+/// channels are those of `kernel`, as [`super::living_gradients`] has asserted; with `begin` the sums begin anew.
+pub(super) fn add_to_kernel(isa: Isa, pooled: &Pooled, living: &Living, x: &[f32], begin: bool, kernel: &mut [f32]) {
+    if begin {
+        kernel.fill(0.0);
+    }
     for (rows, vectors, tile) in tiles(isa, pooled, living) {
         let (x, kernel) = (x.as_ptr(), kernel.as_mut_ptr());
         run!(isa, rows, vectors, ToKernel { tile, x, kernel });

@@ -141,6 +141,8 @@ pub(super) struct AddOuter {
     pub tiles: usize,
     pub x: Field,
     pub dy: Field,
+    /// Whether what is there is overwritten.
+    pub begin: bool,
     pub gradient: *mut f32,
 }
 
@@ -149,7 +151,7 @@ impl Kernel for AddOuter {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let AddOuter { places, tiles, x, dy, gradient } = self;
+        let AddOuter { places, tiles, x, dy, begin, gradient } = self;
         let width = width(dy.channels);
         let place_len = dy.pitch * x.channels;
         let walk = Walk { n: 1, rows: 1, columns: tiles, input: [0, 0, 0, x.pitch], output: [0, 0, 0, dy.pitch] };
@@ -162,6 +164,7 @@ impl Kernel for AddOuter {
                     dy: dy.at(place, 0).wrapping_add(strip.first),
                     pitch: width,
                     channels: strip.channels,
+                    begin,
                 };
                 let most = kernel_gradient::most_rows::<L>(strip.vectors);
                 for first in (0..x.channels).step_by(most) {
