@@ -94,7 +94,8 @@ mod tests {
     use crate::truth::{images, numbers};
 
     /// Image height, width, channels; filters; kernel, pool and its stride.
-    const SHAPES: [([usize; 3], usize, usize, [usize; 2], [usize; 2]); 5] = [
+    type Shape = ([usize; 3], usize, usize, [usize; 2], [usize; 2]);
+    const SHAPES: [Shape; 5] = [
         ([32, 32, 3], 32, 3, [2, 2], [2, 2]),
         ([15, 15, 32], 64, 3, [2, 2], [2, 2]), // a row and a column that the pool does not see, more than one block
         ([9, 7, 8], 11, 3, [3, 2], [3, 3]),    // channels that fill no vector, a gap between windows
