@@ -110,7 +110,7 @@ impl Group {
         for sum in &stage.sums {
             self.sums[*sum].numbers.fill(0.0);
         }
-        for local in Plan::shards(&self.samples) {
+        for local in Plan::shards(&self.samples, stage.shard) {
             let shard = Shard { first: self.samples.start + local.start, n: local.len(), local };
             for (index, one) in stage.steps.iter().enumerate() {
                 let mut spent = self.spent[context.stage][index];

@@ -195,9 +195,11 @@ pub(crate) fn add(
             }
         }
         Work::Statistics { sum } => {
-            debug_assert!(matches!(context.plan.sums[*sum].kind, SumKind::Statistics { .. }));
+            let SumKind::Statistics { shard: samples, .. } = context.plan.sums[*sum].kind else {
+                unreachable!("statistics go to statistics")
+            };
             let numbers = 2 * read.view(0).channels;
-            let first = shard.local.start / context.plan.shard();
+            let first = shard.local.start / samples;
             let part = &mut part.numbers[first * numbers..][..numbers];
             batch_norm::statistics(isa, read.view(0), n, read.samples(0), part);
         }

@@ -30,8 +30,9 @@ impl SumTask {
             SumKind::Kernel(product) => kernel = Buffer::zeros(product.packed_len()),
             SumKind::Canonical => {}
             SumKind::Plain | SumKind::Mean => numbers = vec![0.0; plan.values.lens[sum.write]],
-            SumKind::Statistics { positions } => {
-                let shards: Vec<usize> = plan.groups.iter().flat_map(Plan::shards).map(|shard| shard.len()).collect();
+            SumKind::Statistics { positions, shard } => {
+                let shards = plan.groups.iter().flat_map(|samples| Plan::shards(samples, shard));
+                let shards: Vec<usize> = shards.map(|shard| shard.len()).collect();
                 numbers = vec![0.0; shards.len() * plan.values.lens[sum.write]];
                 counts = shards.iter().map(|n| n * positions).collect();
             }

@@ -178,7 +178,7 @@ impl Builder<'_> {
             Op::MeanOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Mean) },
             Op::BatchStatistics => {
                 let positions = view(inputs[0]).height * view(inputs[0]).width;
-                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions }) }
+                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions, shard: super::SHARD }) }
             }
             Op::BatchNormSums { epsilon } => {
                 Work::BatchNormSums { epsilon: *epsilon, sum: self.sum(id, SumKind::Plain) }

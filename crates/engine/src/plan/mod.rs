@@ -33,8 +33,11 @@ use order::Order;
 use readers::Readers;
 use slots::Slots;
 
-/// Samples of a shard: their values stay in the second-level cache while they go through a segment.
+/// Most samples of a shard.
 const SHARD: usize = 8;
+
+/// Numbers that a step of a shard reads and writes, so that what one step writes the next finds in the second-level cache.
+const STEP_NUMBERS: usize = 1 << 17;
 
 /// Most groups; more would keep more threads busy and cost as many more buffers of sums.
 const MOST_GROUPS: usize = 8;
@@ -65,6 +68,8 @@ pub(crate) struct Stage {
     pub passes: Vec<Pass>,
     /// What every shard goes through.
     pub steps: Vec<Step>,
+    /// Samples of a shard, a power of two, at most [`SHARD`].
+    pub shard: usize,
     /// Numbers of the sums that are closed at its end.
     pub sums: Vec<usize>,
 }
@@ -100,8 +105,8 @@ pub(crate) enum SumKind {
     Plain,
     /// The same, divided by the batch.
     Mean,
-    /// Mean and variance of every shard, whose images have so many positions.
-    Statistics { positions: usize },
+    /// Mean and variance of every shard of so many samples, whose images have so many positions.
+    Statistics { positions: usize, shard: usize },
 }
 
 /// A named result.
@@ -145,8 +150,9 @@ impl Plan {
         let planned = build::planned(graph, &order, &layout, &fusions);
         let outputs = graph.outputs().iter().map(|(_, id)| layout.root(*id)).collect::<Vec<_>>();
         let slots = Slots::new(graph.nodes().len(), &builder.touches(&planned), &outputs, !keep_all);
-        let mut stages: Vec<Stage> =
-            (0..order.n_stages).map(|_| Stage { passes: Vec::new(), steps: Vec::new(), sums: Vec::new() }).collect();
+        let mut stages: Vec<Stage> = (0..order.n_stages)
+            .map(|_| Stage { passes: Vec::new(), steps: Vec::new(), shard: SHARD, sums: Vec::new() })
+            .collect();
         for planned in &planned {
             let step = builder.step(planned, &slots);
             stages[planned.stage].steps.push(step);
@@ -157,7 +163,13 @@ impl Plan {
             from: builder.operand(*id, &slots),
         };
         let outputs = graph.outputs().iter().map(output).collect();
-        let (names, packs, sums) = (builder.names, builder.packs, builder.sums);
+        let (names, packs, mut sums) = (builder.names, builder.packs, builder.sums);
+        stages.iter_mut().for_each(|stage| stage.shard = shard(&stage.steps));
+        for sum in &mut sums {
+            if let SumKind::Statistics { shard, .. } = &mut sum.kind {
+                *shard = stages[sum.stage].shard;
+            }
+        }
         for (number, stage) in stages.iter_mut().enumerate() {
             stage.passes = whole::passes(graph, &order, &readers, number, &mut values);
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
@@ -167,15 +179,10 @@ impl Plan {
         Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, assignments }
     }
 
-    /// The shards of a group, as samples counted from its first.
-    pub fn shards(samples: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+    /// The shards of a group, `shard` samples each, as samples counted from its first.
+    pub fn shards(samples: &Range<usize>, shard: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let len = samples.len();
-        (0..len).step_by(SHARD).map(move |start| start..len.min(start + SHARD))
-    }
-
-    /// Samples of a shard.
-    pub const fn shard(&self) -> usize {
-        SHARD
+        (0..len).step_by(shard).map(move |start| start..len.min(start + shard))
     }
 
     /// Numbers of a sample in a slot times the samples that it holds.
@@ -191,7 +198,7 @@ impl Sum {
         match self.kind {
             SumKind::Kernel(product) => product.packed_len(),
             SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
-            SumKind::Statistics { .. } => samples.div_ceil(SHARD) * numbers,
+            SumKind::Statistics { shard, .. } => samples.div_ceil(shard) * numbers,
         }
     }
 }
@@ -233,6 +240,19 @@ fn assignments(graph: &Graph, values: &mut Values, first_passes: &mut Vec<Pass>)
         assignment.swap = users[assignment.value] == 1 && !is_constant;
     }
     assignments
+}
+
+/// Samples that go through steps together: as many as the step that touches most lets stay in the cache.
+fn shard(steps: &[Step]) -> usize {
+    let numbers = |step: &Step| {
+        let read = step.reads.iter().filter(|read| !matches!(read, Operand::Fixed(_))).map(|read| read.view().len(1));
+        let written = step.write.iter().chain(&step.aside).map(|(_, view)| view.len(1));
+        read.chain(written).sum::<usize>()
+    };
+    let most = steps.iter().map(numbers).max().unwrap_or(0).max(1);
+    // The power of two that is nearest by ratio: 3 counts as 4, as its square is above 8.
+    let fit = STEP_NUMBERS as f64 / most as f64;
+    (1usize << fit.log2().round().clamp(0.0, 3.0) as usize).min(SHARD)
 }
 
 /// Whole shards dealt to groups as evenly as they go.

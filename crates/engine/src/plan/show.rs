@@ -7,9 +7,9 @@ use super::{Argument, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (batch, groups) = (self.batch, self.groups.len());
-        writeln!(f, "batch {batch} in {groups} groups of shards of {}", super::SHARD.min(batch))?;
+        writeln!(f, "batch {batch} in {groups} groups")?;
         for (number, stage) in self.stages.iter().enumerate() {
-            writeln!(f, "stage {number}")?;
+            writeln!(f, "stage {number}, shards of {}", stage.shard.min(batch))?;
             for pass in &stage.passes {
                 show_pass(f, pass)?;
             }
