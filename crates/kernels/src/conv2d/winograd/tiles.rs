@@ -2,7 +2,7 @@
 
 use super::places::Field;
 use super::transform::{Transform, both};
-use crate::channels::load;
+use crate::channels;
 use crate::conv2d::Conv2d;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -74,6 +74,35 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Transformed<
     }
 }
 
+/// Pixels of an image from a tile's first on: numbers from a row and a column to the next, and how many channels of a
+/// vector there are.
+#[derive(Clone, Copy)]
+struct Pixels {
+    row: usize,
+    column: usize,
+    count: usize,
+}
+
+/// The first `count` numbers; all of a vector where it is known to be `FULL`, without a branch.
+///
+/// # Safety
+/// So many can be read.
+#[inline(always)]
+unsafe fn load<L: Lanes, const FULL: bool>(from: *const f32, count: usize) -> L {
+    // SAFETY: the caller's promise.
+    unsafe { if FULL { L::load(from) } else { L::load_first(from, count) } }
+}
+
+/// Writes the first `count` numbers; all of a vector where it is known to be `FULL`.
+///
+/// # Safety
+/// So many can be written.
+#[inline(always)]
+unsafe fn store<L: Lanes, const FULL: bool>(value: L, to: *mut f32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { if FULL { value.store(to) } else { value.store_first(to, count) } }
+}
+
 /// `Bᵀ d B` of the inputs of tiles.
 ///
 /// # Safety
@@ -85,23 +114,44 @@ unsafe fn transform_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T
     x: *const f32,
 ) {
     let (input, [top, left, ..]) = (&chunk.conv.input, chunk.conv.window.padding);
+    let place = chunk.inputs.place;
     for index in 0..chunk.tiles {
         let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
         let start = input.at(tile.image, tile.y, tile.x) - top * input.row_pitch - left * input.channels;
         for channel in (0..input.channels).step_by(L::N) {
             let count = L::N.min(input.channels - channel);
+            let pixels = Pixels { row: input.row_pitch, column: input.channels, count };
             // SAFETY: the caller's promise.
             unsafe {
                 let (x, v) = (x.add(start + channel), chunk.inputs.at(0, index).add(channel));
-                both!(
-                    transform.input,
-                    T,
-                    T,
-                    |i, j| load::<L>(x.add(i * input.row_pitch + j * input.channels), count),
-                    |i, j, value| value.store(v.add((i * T + j) * chunk.inputs.place))
-                );
+                match count == L::N {
+                    true => transform_input::<L, F, M, T, true>(transform, x, pixels, v, place),
+                    false => transform_input::<L, F, M, T, false>(transform, x, pixels, v, place),
+                }
             }
         }
+    }
+}
+
+/// # Safety
+/// The tile's inputs can be read at `x`; `T * T` vectors, `place` apart, can be written at `v`.
+#[inline(always)]
+unsafe fn transform_input<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+    transform: F,
+    x: *const f32,
+    pixels: Pixels,
+    v: *mut f32,
+    place: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        both!(
+            transform.input,
+            T,
+            T,
+            |i, j| load::<L, FULL>(x.add(i * pixels.row + j * pixels.column), pixels.count),
+            |i, j, value| value.store(v.add((i * T + j) * place))
+        );
     }
 }
 
@@ -115,27 +165,50 @@ unsafe fn transform_gradients<L: Lanes, F: Transform<M, T>, const M: usize, cons
     transform: F,
     dy: *const f32,
 ) {
-    let output = &chunk.conv.output;
+    let (output, place) = (&chunk.conv.output, chunk.outputs.place);
     for index in 0..chunk.tiles {
         let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
         let start = output.at(tile.image, tile.y, tile.x);
         for channel in (0..output.channels).step_by(L::N) {
             let count = L::N.min(output.channels - channel);
+            let pixels = Pixels { row: output.row_pitch, column: output.channels, count };
             // SAFETY: the caller's promise.
             unsafe {
                 let (dy, m) = (dy.add(start + channel), chunk.outputs.at(0, index).add(channel));
-                both!(
-                    transform.output_back,
-                    M,
-                    T,
-                    |i, j| match i >= tile.done[0] && j >= tile.done[1] {
-                        true => load::<L>(dy.add(i * output.row_pitch + j * output.channels), count),
-                        false => L::splat(0.0),
-                    },
-                    |i, j, value| value.store(m.add((i * T + j) * chunk.outputs.place))
-                );
+                match count == L::N && tile.done == [0; 2] {
+                    true => transform_gradient::<L, F, M, T, true>(transform, dy, pixels, [0; 2], m, place),
+                    false => transform_gradient::<L, F, M, T, false>(transform, dy, pixels, tile.done, m, place),
+                }
             }
         }
+    }
+}
+
+/// `FULL` also says that nothing of the tile is done.
+///
+/// # Safety
+/// The tile's outputs can be read at `dy`; `T * T` vectors, `place` apart, can be written at `m`.
+#[inline(always)]
+unsafe fn transform_gradient<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+    transform: F,
+    dy: *const f32,
+    pixels: Pixels,
+    done: [usize; 2],
+    m: *mut f32,
+    place: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        both!(
+            transform.output_back,
+            M,
+            T,
+            |i, j| match FULL || (i >= done[0] && j >= done[1]) {
+                true => load::<L, FULL>(dy.add(i * pixels.row + j * pixels.column), pixels.count),
+                false => L::splat(0.0),
+            },
+            |i, j, value| value.store(m.add((i * T + j) * place))
+        );
     }
 }
 
@@ -149,33 +222,49 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
     transform: F,
     (bias, relu, y): (Option<&[f32]>, bool, *mut f32),
 ) {
-    let (output, zero) = (&chunk.conv.output, L::splat(0.0));
+    let (output, place) = (&chunk.conv.output, chunk.outputs.place);
     for index in 0..chunk.tiles {
         let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
         let start = output.at(tile.image, tile.y, tile.x);
         for channel in (0..output.channels).step_by(L::N) {
             let count = L::N.min(output.channels - channel);
+            let pixels = Pixels { row: output.row_pitch, column: output.channels, count };
             // SAFETY: the caller's promise; the bias has as many numbers as there are channels.
             unsafe {
                 let bias = match bias {
-                    Some(bias) => load(bias[channel..].as_ptr(), count),
-                    None => zero,
+                    Some(bias) => channels::load(bias[channel..].as_ptr(), count),
+                    None => L::splat(0.0),
                 };
                 let (m, y) = (chunk.outputs.at(0, index).add(channel), y.add(start + channel));
-                both!(
-                    transform.output,
-                    T,
-                    M,
-                    |i, j| L::load(m.add((i * T + j) * chunk.outputs.place)),
-                    |i, j, value| {
-                        let value = value.add(bias);
-                        let value = if relu { zero.max(value) } else { value };
-                        let to = y.add(i * output.row_pitch + j * output.channels);
-                        if count == L::N { value.store(to) } else { value.store_first(to, count) }
-                    }
-                );
+                match count == L::N {
+                    true => store_output::<L, F, M, T, true>(transform, m, place, (bias, relu), y, pixels),
+                    false => store_output::<L, F, M, T, false>(transform, m, place, (bias, relu), y, pixels),
+                }
             }
         }
+    }
+}
+
+/// # Safety
+/// `T * T` vectors, `place` apart, can be read at `m`; the tile's outputs can be written at `y`.
+#[inline(always)]
+unsafe fn store_output<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+    transform: F,
+    m: *const f32,
+    place: usize,
+    (bias, relu): (L, bool),
+    y: *mut f32,
+    pixels: Pixels,
+) {
+    let zero = L::splat(0.0);
+    // SAFETY: the caller's promise.
+    unsafe {
+        both!(transform.output, T, M, |i, j| L::load(m.add((i * T + j) * place)), |i, j, value| {
+            let value = value.add(bias);
+            // What is not a number stays: `max` gives its second operand.
+            let value = if relu { zero.max(value) } else { value };
+            store::<L, FULL>(value, y.add(i * pixels.row + j * pixels.column), pixels.count)
+        });
     }
 }
 
@@ -190,34 +279,56 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
     dx: *mut f32,
 ) {
     let (input, [top, left, ..]) = (&chunk.conv.input, chunk.conv.window.padding);
+    let place = chunk.inputs.place;
     for index in 0..chunk.tiles {
         let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
         // Rows and columns of the tile that are no padding.
         let inside = |start: usize, padding: usize, size: usize| {
-            padding.saturating_sub(start)..(size + padding).saturating_sub(start).min(T)
+            [padding.saturating_sub(start), (size + padding).saturating_sub(start).min(T)]
         };
-        let (rows, columns) = (inside(tile.y, top, input.height), inside(tile.x, left, input.width));
+        let [rows, columns] = [inside(tile.y, top, input.height), inside(tile.x, left, input.width)];
+        // The place of the tile's first number, which may lie in a border that is not there.
+        let start = (input.at(tile.image, tile.y, tile.x))
+            .wrapping_sub(top * input.row_pitch)
+            .wrapping_sub(left * input.channels);
         for channel in (0..input.channels).step_by(L::N) {
             let count = L::N.min(input.channels - channel);
+            let pixels = Pixels { row: input.row_pitch, column: input.channels, count };
             // SAFETY: the caller's promise.
             unsafe {
                 let v = chunk.inputs.at(0, index).add(channel);
-                both!(
-                    transform.input_back,
-                    T,
-                    T,
-                    |i, j| L::load(v.add((i * T + j) * chunk.inputs.place)),
-                    |i, j, value| {
-                        if rows.contains(&i) && columns.contains(&j) {
-                            let pixel =
-                                input.at(tile.image, tile.y + i - top, 0) + (tile.x + j - left) * input.channels;
-                            let to = dx.add(pixel + channel);
-                            let sum = load::<L>(to, count).add(value);
-                            if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
-                        }
-                    }
-                );
+                let dx = dx.wrapping_add(start).wrapping_add(channel);
+                match count == L::N && [rows, columns] == [[0, T]; 2] {
+                    true => add_input::<L, F, M, T, true>(transform, v, place, dx, pixels, [rows, columns]),
+                    false => add_input::<L, F, M, T, false>(transform, v, place, dx, pixels, [rows, columns]),
+                }
             }
         }
+    }
+}
+
+/// `FULL` also says that all of the tile lies inside the image.
+///
+/// # Safety
+/// `T * T` vectors, `place` apart, can be read at `v`; what lies in `rows` and `columns` (first and end) can be read and
+/// written at `dx`.
+#[inline(always)]
+unsafe fn add_input<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+    transform: F,
+    v: *const f32,
+    place: usize,
+    dx: *mut f32,
+    pixels: Pixels,
+    [rows, columns]: [[usize; 2]; 2],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        both!(transform.input_back, T, T, |i, j| L::load(v.add((i * T + j) * place)), |i, j, value| {
+            let is_inside = (rows[0]..rows[1]).contains(&i) && (columns[0]..columns[1]).contains(&j);
+            if FULL || is_inside {
+                let to = dx.wrapping_add(i * pixels.row + j * pixels.column);
+                store::<L, FULL>(load::<L, FULL>(to, pixels.count).add(value), to, pixels.count)
+            }
+        });
     }
 }
