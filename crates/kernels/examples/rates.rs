@@ -137,7 +137,7 @@ fn others(isa: Isa, n: usize) {
     let (statistics, ones) = ([1.0; 64], [1.0; 32]);
     let norm = batch_norm::Norm { statistics: &statistics, epsilon: 1e-5 };
     let views = [&large, &large];
-    let time = seconds(|| batch_norm::normalize(isa, views, n, &x, &norm, &ones, &ones, black_box(&mut dx)));
+    let time = seconds(|| batch_norm::normalize(isa, views, n, &x, &norm, &ones, &ones, false, black_box(&mut dx)));
     report("normalize of 30x30x32", time);
     let time = seconds(|| batch_norm::gradient_sums(isa, views, n, &x, &norm, &dx, black_box(&mut partial)));
     report("gradient sums of 30x30x32", time);

@@ -17,6 +17,8 @@ pub enum Binary {
     Divide,
     Minimum,
     Maximum,
+    /// The sum, or zero where it is below.
+    AddRelu,
 }
 
 /// Numbers, or one that meets all of the other operand.
@@ -52,6 +54,10 @@ macro_rules! with_rule {
             }
             Binary::Maximum => {
                 let $rule = Maximum;
+                $call
+            }
+            Binary::AddRelu => {
+                let $rule = AddRelu;
                 $call
             }
         }
@@ -139,6 +145,8 @@ struct Minimum;
 #[derive(Clone, Copy)]
 struct Maximum;
 #[derive(Clone, Copy)]
+struct AddRelu;
+#[derive(Clone, Copy)]
 struct SquareRoot;
 
 /// A rule whose first operand is one number.
@@ -166,6 +174,14 @@ rule!(Multiply, mul);
 rule!(Divide, div);
 rule!(Minimum, min);
 rule!(Maximum, max);
+
+impl Function<2> for AddRelu {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        // What is not a number stays: `max` gives its second operand.
+        L::splat(0.0).max(a.add(b))
+    }
+}
 
 impl<F: Function<2>> Function<1> for WithFirst<F> {
     #[inline(always)]
@@ -201,12 +217,21 @@ mod tests {
             Binary::Divide => a / b,
             Binary::Minimum => a.min(b),
             Binary::Maximum => a.max(b),
+            Binary::AddRelu => (a + b).max(0.0),
         }
     }
 
     #[test]
     fn pairs_agree_with_f64() {
-        let all = [Binary::Add, Binary::Subtract, Binary::Multiply, Binary::Divide, Binary::Minimum, Binary::Maximum];
+        let all = [
+            Binary::Add,
+            Binary::Subtract,
+            Binary::Multiply,
+            Binary::Divide,
+            Binary::Minimum,
+            Binary::Maximum,
+            Binary::AddRelu,
+        ];
         for (op, isa) in all.into_iter().flat_map(|op| Isa::available().into_iter().map(move |isa| (op, isa))) {
             for length in LENGTHS {
                 let (a, b) = (numbers(1, length, -2.0, 2.0), numbers(2, length, 0.5, 2.0));

@@ -45,7 +45,7 @@ pub fn combine_statistics(partials: &[f64], counts: &[usize], statistics: &mut [
     }
 }
 
-/// `y = scale * z + offset`; views of x and y, of which the border of `y` is left alone.
+/// `y = scale * z + offset`, with relu behind it if asked; views of x and y, of which the border of `y` is left alone.
 ///
 /// # Panics
 /// If sizes differ or a slice is too short for `n` images.
@@ -57,11 +57,16 @@ pub fn normalize(
     norm: &Norm,
     scale: &[f32],
     offset: &[f32],
+    relu: bool,
     y: &mut [f32],
 ) {
     let channels = to.channels;
     assert_eq!((norm.statistics.len(), scale.len(), offset.len()), (2 * channels, channels, channels));
-    map(isa, Normalize { norm, scale, offset }, n, [(from, x)], (to, y));
+    let normalize = Normalize { norm, scale, offset };
+    match relu {
+        true => map(isa, NormalizeRelu(normalize), n, [(from, x)], (to, y)),
+        false => map(isa, normalize, n, [(from, x)], (to, y)),
+    }
 }
 
 /// Adds the sums of dy and of dy * z of a shard of `n` images to `sums`, `[2][channels]`; views of x and dy.
@@ -156,6 +161,24 @@ impl ChannelFunction<1> for Normalize<'_> {
     #[inline(always)]
     fn of<L: Lanes>([centre, factor, offset]: [L; 3], [x]: [L; 1]) -> L {
         x.sub(centre).mul_add(factor, offset)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct NormalizeRelu<'a>(Normalize<'a>);
+
+impl ChannelFunction<1> for NormalizeRelu<'_> {
+    type Coefficients<L: Lanes> = [L; 3];
+
+    #[inline(always)]
+    fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> [L; 3] {
+        self.0.coefficients(channel, count)
+    }
+
+    #[inline(always)]
+    fn of<L: Lanes>(coefficients: [L; 3], x: [L; 1]) -> L {
+        // What is not a number stays: `max` gives its second operand.
+        L::splat(0.0).max(Normalize::of(coefficients, x))
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn compute(
         Work::Activate(kind) => pointwise::activate(read, activation_of(*kind), y),
         Work::ActivateGradient(kind) => pointwise::activation_gradient(read, activation_of(*kind), y),
         Work::Binary(op) => pointwise::binary(read, binary_op(*op), y),
+        Work::AddRelu => pointwise::binary(read, Binary::AddRelu, y),
         Work::Scale { by } => pointwise::with_number(read, Binary::Multiply, *by, y),
         Work::Offset { by } => pointwise::with_number(read, Binary::Add, *by, y),
         Work::SquareRoot => pointwise::square_root(read, y),
@@ -90,9 +91,10 @@ fn compute_norm(read: &Reader<'_>, y: &mut [f32]) {
     let (isa, n, to) = (read.isa(), read.n(), read.to());
     let norm = |epsilon: f32| batch_norm::Norm { statistics: read.whole(1), epsilon };
     match read.step.work {
-        Work::BatchNorm { epsilon } => {
+        Work::BatchNorm { epsilon, relu } => {
             let (scale, offset) = (read.whole(2), read.whole(3));
-            batch_norm::normalize(isa, [read.view(0), to], n, read.samples(0), &norm(epsilon), scale, offset, y);
+            let views = [read.view(0), to];
+            batch_norm::normalize(isa, views, n, read.samples(0), &norm(epsilon), scale, offset, relu, y);
         }
         Work::BatchNormInputGradient { epsilon } => {
             let (scale, sums, norm) = (read.whole(2), read.whole(3), norm(epsilon));

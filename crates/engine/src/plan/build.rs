@@ -86,6 +86,11 @@ impl Builder<'_> {
         self.fusions.epilogue(id).map_or(id, |epilogue| epilogue.result)
     }
 
+    /// Whether relu is computed with a node.
+    fn has_relu(&self, id: NodeId) -> bool {
+        self.fusions.epilogue(id).is_some_and(|epilogue| epilogue.relu)
+    }
+
     /// The node under whose name a step keeps something besides.
     fn aside(&self, id: NodeId) -> Option<NodeId> {
         let pool = self.fusions.epilogue(id)?.pool?;
@@ -193,7 +198,7 @@ impl Builder<'_> {
             Op::Softmax => Work::Softmax,
             Op::SoftmaxGradient => Work::SoftmaxGradient,
             Op::Dropout { rate, stream } => Work::Dropout { rate: *rate, stream: *stream },
-            Op::BatchNorm { epsilon } => Work::BatchNorm { epsilon: *epsilon },
+            Op::BatchNorm { epsilon } => Work::BatchNorm { epsilon: *epsilon, relu: self.has_relu(id) },
             Op::BatchNormInputGradient { epsilon } => Work::BatchNormInputGradient { epsilon: *epsilon },
             &Op::CrossEntropy { label_smoothing, from_logits } => Work::CrossEntropy { label_smoothing, from_logits },
             &Op::CrossEntropyGradient { label_smoothing, from_logits } => {
@@ -204,6 +209,7 @@ impl Builder<'_> {
             Op::SpreadOverBatch { mean } => Work::Spread { mean: *mean },
             Op::Normalize { scale, shift } => Work::Normalize { scale: scale.clone(), shift: shift.clone() },
             Op::NormalizePerImage => Work::NormalizePerImage,
+            Op::Binary(_) if self.has_relu(id) => Work::AddRelu,
             Op::Binary(binary) => Work::Binary(*binary),
             Op::Unary(Unary::Scale { by }) => Work::Scale { by: *by as f32 },
             Op::Unary(Unary::Offset { by }) => Work::Offset { by: *by as f32 },

@@ -1,14 +1,14 @@
-//! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; and
-//! what flows back from such a pool to the convolution, whose gradients run over lists of what is not zero.
+//! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; with
+//! a batch norm or a sum the relu; and what flows back from such a pool to the convolution, whose gradients run over lists of what is not zero.
 
-use graph::ops::{Activation, Window};
+use graph::ops::{Activation, Binary, Window};
 use graph::{Graph, NodeId, Op};
 use kernels::conv2d::Pooled;
 
 use super::order::{Order, Role};
 use super::readers::Readers;
 
-/// What a product is followed by before it is stored.
+/// What a product, a batch norm or a sum is followed by before it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epilogue {
     /// The node whose value is stored.
@@ -44,7 +44,7 @@ pub(crate) struct Back {
     pub bias_gradient: Option<NodeId>,
 }
 
-/// For every node the epilogue of its product, and whether it is part of another's.
+/// For every node its epilogue, and whether it is part of another's.
 #[derive(Clone, Debug)]
 pub(crate) struct Fusions {
     epilogues: Vec<Option<Epilogue>>,
@@ -59,7 +59,11 @@ impl Fusions {
         let n = graph.nodes().len();
         let mut fusions = Fusions { epilogues: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
         for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
-            if !matches!(graph.node(id).op, Op::Conv2d { .. } | Op::Dense) {
+            let can_be_followed = matches!(
+                graph.node(id).op,
+                Op::Conv2d { .. } | Op::Dense | Op::BatchNorm { .. } | Op::Binary(Binary::Add)
+            );
+            if !can_be_followed {
                 continue;
             }
             let mut epilogue = Epilogue { result: id, bias: None, relu: false, pool: None };
@@ -107,10 +111,11 @@ impl Fusions {
     }
 
     fn extend(&mut self, graph: &Graph, order: &Order, readers: &Readers, epilogue: &mut Epilogue) {
+        let is_product = matches!(graph.node(epilogue.result).op, Op::Conv2d { .. } | Op::Dense);
         let same_stage = |a: NodeId, b: NodeId| order.stage[a.0 as usize] == order.stage[b.0 as usize];
         while let Some(next) = readers.only(epilogue.result).filter(|next| same_stage(epilogue.result, *next)) {
             match &graph.node(next).op {
-                Op::AddBias if epilogue.bias.is_none() && !epilogue.relu => {
+                Op::AddBias if is_product && epilogue.bias.is_none() && !epilogue.relu => {
                     epilogue.bias = Some(graph.node(next).inputs[1]);
                 }
                 Op::Activate(Activation::Relu) if !epilogue.relu => epilogue.relu = true,
@@ -121,7 +126,7 @@ impl Fusions {
         }
     }
 
-    /// What follows the product `id`.
+    /// What follows the node `id`.
     pub fn epilogue(&self, id: NodeId) -> Option<Epilogue> {
         self.epilogues[id.0 as usize]
     }

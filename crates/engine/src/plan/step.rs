@@ -55,6 +55,7 @@ pub(crate) enum Work {
     SoftmaxGradient,
     AddBias,
     Binary(Binary),
+    AddRelu,
     Scale {
         by: f32,
     },
@@ -76,6 +77,7 @@ pub(crate) enum Work {
     },
     BatchNorm {
         epsilon: f32,
+        relu: bool,
     },
     BatchNormInputGradient {
         epsilon: f32,
@@ -191,6 +193,8 @@ impl Work {
             Work::ConvolveBack { product, packed } => format!("input_gradient{} p{packed}", by(product)),
             Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),
             Work::Binary(binary) => binary.name().to_string(),
+            Work::AddRelu => "add, relu".to_string(),
+            Work::BatchNorm { relu: true, .. } => "BatchNorm, relu".to_string(),
             Work::Activate(activation) => activation.name().to_string(),
             Work::ActivateGradient(activation) => activation.gradient_name().to_string(),
             other => {

@@ -40,7 +40,13 @@ fn a_batch_in_shards_agrees_with_f64() {
             combine_statistics(&partials, &counts, &mut statistics_found);
             let norm = Norm { statistics: &statistics_found, epsilon: 1e-5 };
             let (mut y, mut dx) = (vec![77.0; dy.len()], vec![77.0; x.len()]);
-            normalize(isa, [&input, &output], n, &x, &norm, &scale, &offset, &mut y);
+            normalize(isa, [&input, &output], n, &x, &norm, &scale, &offset, false, &mut y);
+            let mut with_relu = y.clone();
+            normalize(isa, [&input, &output], n, &x, &norm, &scale, &offset, true, &mut with_relu);
+            for row in output.rows(n) {
+                let relu: Vec<f32> = y[row.clone()].iter().map(|y| y.max(0.0)).collect();
+                assert_eq!(with_relu[row], relu);
+            }
             let (mut sums, mut first) = (vec![0.0; 2 * channels], 0);
             for &n in shards {
                 let (x, dy) = (&x[input.len(first)..], &dy[output.len(first)..]);
