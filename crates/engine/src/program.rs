@@ -5,10 +5,10 @@ use std::fmt;
 use graph::reference::{self, Tensor};
 use graph::{Graph, NodeId, Op};
 use kernels::Isa;
-use kernels::conv2d::Arithmetic;
+use kernels::conv2d::{Arithmetic, Product};
 
 use crate::machine::Machine;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::{Clock, Feed, Input, Part, Threads, Variables, profile};
 
 /// On what and how a program runs.
@@ -101,11 +101,20 @@ impl Program {
         }
     }
 
+    /// The convolutions and dense layers that are computed for a batch, forward and back, in the order of the plan, each with
+    /// the path of its layer.
+    pub fn products(&self, batch: usize) -> Vec<(String, Product)> {
+        let plan = self.make_plan(batch);
+        let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+        let of = |step: &Step| Some((self.graph.node(step.node).path.clone(), *step.work.product()?));
+        steps.filter_map(of).collect()
+    }
+
     /// How many bytes a run with batches of `batch` samples takes beside the variables.
     pub fn memory_bytes(&self, batch: usize) -> usize {
         4 * match self.machines.iter().find(|machine| machine.batch() == batch) {
             Some(machine) => machine.plan().n_numbers(),
-            None => Plan::new(&self.graph, batch, self.settings.arithmetic, self.settings.keep_all).n_numbers(),
+            None => self.make_plan(batch).n_numbers(),
         }
     }
 

@@ -41,7 +41,7 @@ spec::section! {
     /// How the engine computes.
     pub struct EngineSection {
         /// Which arithmetic training may use.
-        pub arithmetic: Arithmetic = accurate;
+        pub arithmetic: Arithmetic = fast;
     }
 }
 

@@ -1,5 +1,5 @@
-//! Prints what kernels reach on this processor, one thread, for each instruction set: GFLOP/s of convolutions, forward and
-//! both gradients, by every method and with the exactness that chooses it, and microseconds an image of the rest.
+//! Prints what everything but products takes on this processor, one thread, for each instruction set: microseconds an image.
+//! (`etalon bench kernels` times the products.)
 //!
 //!     cargo run --release -p kernels --example rates -- 64
 //!
@@ -9,36 +9,16 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kernels::activation::{Activation, activate_in_place, activation_gradient_in_place};
-use kernels::conv2d::{Arithmetic, Conv2d, Method, Product, Size};
 use kernels::dropout::{Dropout, dropout};
 use kernels::input::normalize_bytes;
 use kernels::pool::{Pool, max_pool, max_pool_gradient};
 use kernels::softmax::softmax;
 use kernels::{Isa, View, Window, batch_norm};
 
-/// Name, image side, input channels, output channels, kernel, padding. The first three and the dense layers are those of
-/// the network that CIFAR-10 tutorials train.
-const CONVOLUTIONS: [(&str, usize, usize, usize, usize, usize); 10] = [
-    ("conv 1 of the tutorial", 32, 3, 32, 3, 0),
-    ("conv 2 of the tutorial", 15, 32, 64, 3, 0),
-    ("conv 3 of the tutorial", 6, 64, 64, 3, 0),
-    ("dense 1 of the tutorial", 1, 1024, 64, 1, 0),
-    ("dense 2 of the tutorial", 1, 64, 10, 1, 0),
-    ("8 channels, 32x32", 32, 8, 8, 3, 1),
-    ("16 channels, 32x32", 32, 16, 16, 3, 1),
-    ("32 channels, 16x16", 16, 32, 32, 3, 1),
-    ("64 channels, 8x8", 8, 64, 64, 3, 1),
-    ("64 channels, 56x56", 56, 64, 64, 3, 1),
-];
-
 fn main() {
     let n: usize = std::env::args().nth(1).map_or(64, |n| n.parse().expect("a number of images"));
     for isa in Isa::available() {
         println!("{}, {n} images", isa.name());
-        println!("{:31} {:>8} {:>8} {:>8}   GFLOP/s by the count of direct products", "", "forward", "input", "kernel");
-        CONVOLUTIONS.iter().for_each(|(name, side, inputs, outputs, kernel, padding)| {
-            convolution(isa, n, name, *side, *inputs, *outputs, *kernel, *padding);
-        });
         others(isa, n);
         println!();
     }
@@ -59,59 +39,6 @@ fn seconds(mut run: impl FnMut()) -> f64 {
 /// Numbers that are neither zero nor denormal.
 fn numbers(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i * 7 % 13) as f32 / 13.0 - 0.45).collect()
-}
-
-#[allow(clippy::too_many_arguments)]
-fn convolution(
-    isa: Isa,
-    n: usize,
-    name: &str,
-    side: usize,
-    inputs: usize,
-    outputs: usize,
-    kernel: usize,
-    padding: usize,
-) {
-    let window = Window { kernel: [kernel; 2], stride: [1; 2], padding: [padding; 4], dilation: [1; 2] };
-    let places = side + 2 * padding + 1 - kernel;
-    let conv = Conv2d {
-        input: View::bordered(side, side, inputs, [padding; 4]),
-        output: View::plain(places, places, outputs),
-        window,
-        groups: 1,
-    };
-    let gigaflops = 2e-9 * (n * places * places * conv.kernel_len()) as f64;
-    let (x, dy, weights) = (numbers(conv.input.len(n)), numbers(conv.output.len(n)), numbers(conv.kernel_len()));
-    let (mut y, mut dx) = (dy.clone(), x.clone());
-    for method in [Method::Direct, Method::Winograd(Size::Two), Method::Winograd(Size::Four)] {
-        if matches!(method, Method::Winograd(size) if !size.suits(&conv)) {
-            continue;
-        }
-        let product = Product { conv, method };
-        let mut packed = vec![0.0; product.packed_len()];
-        let (mut transposed, mut scratch) =
-            (vec![0.0; product.packed_transposed_len()], vec![0.0; product.scratch_len()]);
-        product.pack(isa, &weights, &mut packed);
-        product.pack_transposed(isa, &weights, &mut transposed);
-        let mut gradient = packed.clone();
-        let rates = [
-            seconds(|| product.forward(isa, n, &x, &packed, None, true, black_box(&mut y), &mut scratch)),
-            seconds(|| product.input_gradient(isa, n, &dy, &transposed, black_box(&mut dx), &mut scratch)),
-            seconds(|| product.kernel_gradient(isa, n, &x, &dy, true, black_box(&mut gradient), &mut scratch)),
-        ]
-        .map(|seconds| gigaflops / seconds);
-        let way = match method {
-            Method::Direct => "direct",
-            Method::Winograd(Size::Two) => "F(2x2)",
-            Method::Winograd(Size::Four) => "F(4x4)",
-        };
-        let chosen = [Arithmetic::Strict, Arithmetic::Accurate, Arithmetic::Fast]
-            .into_iter()
-            .filter(|arithmetic| Product::new(conv, *arithmetic).method == method)
-            .map(|arithmetic| format!(" {arithmetic:?}").to_lowercase());
-        let [forward, input, kernel] = rates;
-        println!("{name:24} {way:6} {forward:8.1} {input:8.1} {kernel:8.1}  {}", chosen.collect::<String>());
-    }
 }
 
 fn others(isa: Isa, n: usize) {

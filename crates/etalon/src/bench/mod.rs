@@ -2,12 +2,14 @@
 
 mod ceiling;
 mod images;
+mod kernels;
 mod memory;
 mod profile;
 mod rates;
 mod report;
 mod work;
 
+pub use kernels::kernels;
 pub use report::{Report, Warmup, WithData};
 
 use std::ops::ControlFlow;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::bench::{self, Input, Order, Phase};
 use crate::cli::{Common, Format};
@@ -12,9 +12,13 @@ use crate::terminal;
 
 /// Arguments of `etalon bench`.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct BenchArguments {
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// The experiment file; it needs no data, random images have the right shape
-    pub file: PathBuf,
+    #[arg(required = true)]
+    pub file: Option<PathBuf>,
     /// Overrides, key.path=value
     #[arg(value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -32,9 +36,36 @@ pub struct BenchArguments {
     pub format: Format,
 }
 
+/// What else can be measured.
+#[derive(Subcommand)]
+pub enum What {
+    /// Every way to compute the convolutions and dense layers of an experiment, and which its plan takes
+    #[command(after_help = "Example:\n  etalon bench kernels experiments/cifar_cnn.yaml engine.arithmetic=strict")]
+    Kernels {
+        /// The experiment file
+        file: PathBuf,
+        /// Overrides, key.path=value
+        #[arg(value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+        /// `json` ends with one line for programs
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
 /// Measures and prints.
 pub fn bench(arguments: &BenchArguments, common: &Common) -> Outcome {
-    let checked = experiment::read(&arguments.file, &arguments.overrides, &common.data_dirs())?;
+    if let Some(What::Kernels { file, overrides, format }) = &arguments.what {
+        let checked = experiment::read(file, overrides, &common.data_dirs())?;
+        let found = bench::kernels(&checked, common);
+        match format {
+            Format::Text => terminal::print(&found.text()),
+            Format::Json => terminal::print(&found.json().to_string()),
+        }
+        return Ok(());
+    }
+    let file = arguments.file.as_ref().expect("without a subcommand there is a file");
+    let checked = experiment::read(file, &arguments.overrides, &common.data_dirs())?;
     let order = Order {
         phase: if arguments.inference { Phase::Inference } else { Phase::Training },
         input: if arguments.with_data { Input::Data } else { Input::Random },

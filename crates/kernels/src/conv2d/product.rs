@@ -35,7 +35,7 @@ pub struct Product {
 }
 
 /// Channels, of inputs and outputs each, from which on fewer multiplications outweigh the transforms
-/// (`examples/rates.rs` times them).
+/// (`etalon bench kernels` times them).
 const LEAST_CHANNELS: usize = 8;
 
 impl Product {
@@ -50,6 +50,13 @@ impl Product {
         let suits = |size: &Size| is_worth_it && Some(*size) <= most && size.suits(&conv);
         let method = [Size::Four, Size::Two].into_iter().find(suits).map_or(Method::Direct, Method::Winograd);
         Product { conv, method }
+    }
+
+    /// All ways to compute a convolution, that of the definition first.
+    pub fn candidates(conv: Conv2d) -> Vec<Product> {
+        let sizes = [Size::Two, Size::Four].into_iter().filter(|size| size.suits(&conv));
+        let methods = [Method::Direct].into_iter().chain(sizes.map(Method::Winograd));
+        methods.map(|method| Product { conv, method }).collect()
     }
 
     /// Numbers that a pass needs to work in.

@@ -110,7 +110,7 @@ fn check(shape: Shape) {
     });
     let relu_true: Vec<f64> = y_true.iter().map(|y| y.max(0.0)).collect();
     for isa in Isa::available() {
-        for product in products_of(conv) {
+        for product in Product::candidates(conv) {
             let (way, mut scratch) = ((isa, product.method), vec![f32::NAN; product.scratch_len()]);
             let mut packed = vec![0.0; product.packed_len()];
             product.pack(isa, &kernel, &mut packed);
@@ -135,13 +135,6 @@ fn check(shape: Shape) {
             assert_close("kernel gradient", &shape, way, &dk, &dk_true);
         }
     }
-}
-
-/// Every method that suits.
-fn products_of(conv: Conv2d) -> Vec<Product> {
-    let sizes = [Size::Two, Size::Four].into_iter().filter(|size| size.suits(&conv));
-    let methods = [Method::Direct].into_iter().chain(sizes.map(Method::Winograd));
-    methods.map(|method| Product { conv, method }).collect()
 }
 
 fn square(kernel: usize, stride: usize, padding: usize) -> Window {
