@@ -80,8 +80,8 @@ impl Kernel for KernelGradient<'_> {
     }
 }
 
-/// Numbers of input and gradients that all tiles pass over before the next come: they stay in the second-level cache.
-const PART: usize = 1 << 16;
+/// Numbers of input and gradients that all tiles pass over before the next come: they stay in the first-level cache.
+const PART: usize = 1 << 12;
 /// Pixels below which loading and storing the tiles would take a share of the time.
 const LEAST_PIXELS: usize = 64;
 
