@@ -83,3 +83,26 @@ fn the_experiments_that_only_benchmarks_need_are_right() {
     let arguments: Vec<&str> = std::iter::once("check").chain(files.iter().map(String::as_str)).collect();
     Place::new().call(&arguments).expect(0);
 }
+
+#[test]
+fn kernels_are_timed_by_every_way_and_the_plans_is_marked() {
+    let place = Place::new();
+    let file = tiny(&place);
+    for arithmetic in ["strict", "fast"] {
+        let line = format!("engine.arithmetic={arithmetic}");
+        let found = place.call(&["bench", "kernels", &file, &line, "--format", "json"]).expect(0).json();
+        let rows = found["kernels"].as_array().unwrap();
+        // One channel is too few for transforms to pay; they are timed all the same.
+        let ways: Vec<&str> =
+            rows.iter().filter(|r| r["layer"] == "conv2d").map(|r| r["method"].as_str().unwrap()).collect();
+        assert_eq!(ways, ["direct", "F(2x2)", "F(4x4)"], "{found}");
+        for row in rows {
+            assert_eq!(row["is_taken"] == true, row["method"] == "direct", "{row}");
+            for pass in ["forward", "input_gradient", "kernel_gradient"] {
+                assert!(row[format!("gflops_{pass}")].as_f64().unwrap() > 0.0, "{row}");
+            }
+        }
+    }
+    let said = place.call(&["bench", "kernels", "experiments/cifar_cnn.yaml", "engine.arithmetic=fast"]).expect(0);
+    assert!(said.out.contains("* F(4x4)") && said.out.lines().all(|line| line.chars().count() <= 80), "{}", said.out);
+}
