@@ -2,6 +2,7 @@
 
     just bench                      all lines and the cost curve, about 25 minutes; writes RESULTS.md
     just bench --quick              all lines in short, about 6 minutes; writes nothing
+    just bench --curve              the cost curve alone
     just bench cnn-128 resnet20     these lines
     just bench --list               their names
 """
@@ -28,7 +29,10 @@ def arguments():
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of all contenders")
     parser.add_argument("--data-dir", action="append", default=[], help="where CIFAR-10 lies")
     parser.add_argument("--etalon", default=str(HERE.parent / "target/release/etalon"), help="the program")
+    parser.add_argument("--skip", action="append", default=[], choices=("compiled", "xla"),
+                        help="a variant of the peers to leave out, which RESULTS.md then says")
     parser.add_argument("--no-curve", action="store_true", help="leave the cost curve as it is")
+    parser.add_argument("--curve", action="store_true", help="measure the cost curve alone")
     return parser.parse_args()
 
 
@@ -45,23 +49,30 @@ def main():
         etalon=Etalon(given.etalon, given.threads), peers=Peers(given.threads),
         data_dirs=[*given.data_dir, *variable, "datasets"],
         rounds=given.rounds or (2 if given.quick else 3), seconds=given.seconds or (0.6 if given.quick else 1.5),
-        skip=("compiled", "xla") if given.quick else ())
-    lines = measured(chosen, setting)
+        skip=("compiled", "xla") if given.quick else tuple(given.skip))
+    if given.curve:
+        curves.curves(setting, setting.seconds / 1.5)
+        setting.peers.end()
+        return print("written: benches/cost_curve.png")
+    write = lambda lines: None
+    if not given.quick and not given.lines:
+        version = setting.etalon.call("--version")
+        write = lambda lines: (HERE / "RESULTS.md").write_text(
+            table.markdown(lines, setting.ceilings, setting.peers.versions, version, given.threads, setting))
+    lines = measured(chosen, setting, write)
     if setting.ceilings:
         low, high = min(setting.ceilings), max(setting.ceilings)
         print(f"\nmultiply-adds in registers, the ceiling: {low:.0f} to {high:.0f} GFLOP/s during this run")
     if not given.quick and not given.lines:
         if not given.no_curve:
             curves.curves(setting, setting.seconds / 1.5)
-        version = setting.etalon.call("--version")
-        text = table.markdown(lines, setting.ceilings, setting.peers.versions, version, given.threads, setting)
-        (HERE / "RESULTS.md").write_text(text)
+        write(lines)  # once more, with the new picture
         print("written: benches/RESULTS.md" + ("" if given.no_curve else ", benches/cost_curve.png"))
     setting.peers.end()
 
 
-def measured(chosen, setting):
-    """Measures line after line and prints each when it is known."""
+def measured(chosen, setting, write):
+    """Measures line after line, and prints and writes each when it is known, so that an end before the last loses little."""
     print(f"{table.machine()}\nrates in images/s\n\n{table.HEADING}")
     lines = []
     for workload in chosen:
@@ -75,6 +86,7 @@ def measured(chosen, setting):
         for note in line.notes:
             print(textwrap.fill(note, 80, initial_indent="    ", subsequent_indent="    "), flush=True)
         lines.append(line)
+        write(lines)
     return lines
 
 

@@ -61,7 +61,8 @@ def markdown(lines, ceilings, versions, binary, threads, setting):
              f"{min(ceilings):.0f} to {max(ceilings):.0f} over the run. This is the ceiling.",
              f"- {'; '.join([binary, *versions.values()])}; Python {platform.python_version()}.",
              f"- {setting.rounds} rounds of {setting.seconds:g} s for each contender, in turns; medians; the spread is "
-             "that of the ratio from round to round.", "",
+             "that of the ratio from round to round.",
+             *([f"- Left out of the peers' variants: {', '.join(setting.skip)}."] if setting.skip else []), "",
              "| workload | batch | Etalon | fastest peer | ratio | spread | goal | share of the ceiling |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for line in lines:
