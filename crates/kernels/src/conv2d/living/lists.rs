@@ -35,7 +35,7 @@ impl Kernel for MakeLists<'_> {
         let empty = [[0.0; BLOCK]; BLOCK];
         let (mut block, mut turned) =
             (Block { windows: empty, values: empty }, Block { windows: empty, values: empty });
-        let row_taps = RowTaps::new(self.pooled);
+        let taps = PoolTaps::new(self.pooled);
         for channel in (0..output.channels).step_by(L::N) {
             let len = L::N.min(output.channels - channel);
             let (mut counts, mut sums) = ([0usize; BLOCK], L::splat(0.0));
@@ -49,13 +49,13 @@ impl Kernel for MakeLists<'_> {
                         let mut from = self.place(channel, row, column);
                         for place in 0..L::N {
                             let found = match place < n {
-                                true => find::<L>(&from, &row_taps, len),
+                                true => find::<L>(&from, &taps, len),
                                 false => [L::splat(0.0); 2],
                             };
                             found[0].store(block.windows[place].as_mut_ptr());
                             found[1].store(block.values[place].as_mut_ptr());
                             sums = sums.add(found[1]);
-                            from.advance(output.channels, row_taps.step);
+                            from.advance(output.channels, taps.step);
                         }
                         L::transpose(block.windows.as_ptr().cast(), turned.windows.as_mut_ptr().cast(), BLOCK);
                         L::transpose(block.values.as_ptr().cast(), turned.values.as_mut_ptr().cast(), BLOCK);
@@ -85,23 +85,23 @@ impl Kernel for MakeLists<'_> {
 }
 
 /// Where the numbers of a pool's window lie in the convolution's input, from the first number of the first on.
-struct RowTaps {
+struct PoolTaps {
     /// Of each tap.
     offsets: [u32; NO_WINNER as usize],
-    taps: usize,
+    count: usize,
     /// From a window to the next.
     step: usize,
 }
 
-impl RowTaps {
-    fn new(pooled: &Pooled) -> RowTaps {
+impl PoolTaps {
+    fn new(pooled: &Pooled) -> PoolTaps {
         let (conv, window) = (&pooled.product.conv, &pooled.pool.window);
         let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
         let mut offsets = [0; NO_WINNER as usize];
         for (tap, offset) in offsets.iter_mut().enumerate().take(window.kernel[0] * window.kernel[1]) {
             *offset = (tap / window.kernel[1] * down + tap % window.kernel[1] * right) as u32;
         }
-        RowTaps { offsets, taps: window.kernel[0] * window.kernel[1], step: window.stride[1] * right }
+        PoolTaps { offsets, count: window.kernel[0] * window.kernel[1], step: window.stride[1] * right }
     }
 }
 
@@ -146,13 +146,13 @@ impl MakeLists<'_> {
 /// # Safety
 /// `len` winners and gradients can be read.
 #[inline(always)]
-unsafe fn find<L: Lanes>(place: &Place, taps: &RowTaps, len: usize) -> [L; 2] {
+unsafe fn find<L: Lanes>(place: &Place, taps: &PoolTaps, len: usize) -> [L; 2] {
     // SAFETY: the caller's promise.
     let (winners, dy): (L, L) = unsafe { (bytes(place.winners, len), load(place.dy, len)) };
-    let windows = match taps.taps {
+    let windows = match taps.count {
         // The usual window, without loops.
         4 => windows_of(winners, place.first, &taps.offsets[..4]),
-        taps_of_window => windows_of(winners, place.first, &taps.offsets[..taps_of_window]),
+        count => windows_of(winners, place.first, &taps.offsets[..count]),
     };
     let is_alive = L::splat(f32::from(NO_WINNER)).greater(winners);
     [windows, L::select(is_alive, dy, L::splat(0.0))]
