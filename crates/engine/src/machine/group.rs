@@ -54,7 +54,7 @@ pub(crate) struct Shard {
 
 impl Group {
     pub fn new(plan: &Plan, samples: Range<usize>) -> Group {
-        let slots = plan.slots.iter().map(|slot| Buffer::zeros(Plan::slot_len(slot, &samples))).collect();
+        let slots = plan.slots.iter().map(|slot| Buffer::zeros(plan.slot_len(slot, &samples))).collect();
         let sum = |sum: &crate::plan::Sum| {
             let len = sum.len(&plan.values, samples.len());
             match sum.kind {

@@ -33,8 +33,11 @@ use order::Order;
 use readers::Readers;
 use slots::Slots;
 
+/// Samples that are dealt to groups together.
+const PACKET: usize = 8;
+
 /// Most samples of a shard.
-const SHARD: usize = 8;
+const SHARD: usize = 32;
 
 /// Numbers that a step of a shard reads and writes, so that what one step writes the next finds in the second-level cache.
 const STEP_NUMBERS: usize = 1 << 17;
@@ -44,6 +47,10 @@ const MOST_GROUPS: usize = 8;
 
 /// Most numbers in the sums of all groups together, 512 MiB; at least two groups there are all the same.
 const MOST_SUMMED: usize = 1 << 27;
+
+/// Operations of a batch's products for each number of the sums of all groups: where there are fewer, as in dense layers,
+/// whose weights meet each sample once, adding the groups' sums would take a share of the time.
+const OPERATIONS_PER_SUM: u64 = 192;
 
 /// A graph planned for a batch.
 #[derive(Clone, Debug)]
@@ -175,7 +182,9 @@ impl Plan {
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
         }
         let assignments = assignments(graph, &mut values, &mut stages[0].passes);
-        let groups = groups(batch, sums.iter().map(|sum| sum.len(&values, SHARD)).sum());
+        let summed = sums.iter().map(|sum| sum.len(&values, PACKET)).sum();
+        let flops: u64 = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.work.flops()).sum();
+        let groups = groups(batch, summed, flops);
         Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, assignments }
     }
 
@@ -186,8 +195,9 @@ impl Plan {
     }
 
     /// Numbers of a sample in a slot times the samples that it holds.
-    pub fn slot_len(slot: &Slot, samples: &Range<usize>) -> usize {
-        slot.pitch * if slot.kept { samples.len() } else { samples.len().min(SHARD) }
+    pub fn slot_len(&self, slot: &Slot, samples: &Range<usize>) -> usize {
+        let shard = self.stages.iter().map(|stage| stage.shard).max().unwrap_or(SHARD);
+        slot.pitch * if slot.kept { samples.len() } else { samples.len().min(shard) }
     }
 }
 
@@ -251,14 +261,18 @@ fn shard(steps: &[Step]) -> usize {
     };
     let most = steps.iter().map(numbers).max().unwrap_or(0).max(1);
     // The power of two that is nearest by ratio: 3 counts as 4, as its square is above 8.
-    let fit = STEP_NUMBERS as f64 / most as f64;
-    (1usize << fit.log2().round().clamp(0.0, 3.0) as usize).min(SHARD)
+    let fit = (STEP_NUMBERS as f64 / most as f64).clamp(1.0, SHARD as f64);
+    1 << fit.log2().round() as usize
 }
 
-/// Whole shards dealt to groups as evenly as they go.
-fn groups(batch: usize, summed: usize) -> Vec<Range<usize>> {
-    let shards = batch.div_ceil(SHARD);
-    let count = shards.min(MOST_GROUPS).min((MOST_SUMMED / summed.max(1)).max(2));
-    let start = |group: usize| (group * shards / count * SHARD).min(batch);
+/// Whole packets dealt to groups as evenly as they go, for sums of so many numbers a group and operations a sample.
+fn groups(batch: usize, summed: usize, flops: u64) -> Vec<Range<usize>> {
+    let packets = batch.div_ceil(PACKET);
+    let worth = (batch as u64 * flops / OPERATIONS_PER_SUM / summed.max(1) as u64) as usize;
+    // Without products, as where only a norm is summed, sums are all there is.
+    let worth = if flops == 0 { MOST_GROUPS } else { worth };
+    let most = worth.min(MOST_SUMMED / summed.max(1)).clamp(2, MOST_GROUPS);
+    let count = packets.min(most);
+    let start = |group: usize| (group * packets / count * PACKET).min(batch);
     (0..count).map(|group| start(group)..start(group + 1)).collect()
 }

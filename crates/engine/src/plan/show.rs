@@ -45,7 +45,7 @@ impl Plan {
     fn numbers(&self) -> [usize; 4] {
         let of_groups = |kept: bool| -> usize {
             let slots = self.slots.iter().filter(|slot| slot.kept == kept);
-            slots.map(|slot| self.groups.iter().map(|group| Plan::slot_len(slot, group)).sum::<usize>()).sum()
+            slots.map(|slot| self.groups.iter().map(|group| self.slot_len(slot, group)).sum::<usize>()).sum()
         };
         let sums: usize = self.groups.iter().flat_map(|g| self.sums.iter().map(|s| s.len(&self.values, g.len()))).sum();
         [of_groups(false), of_groups(true), sums, self.values.lens.iter().sum()]
