@@ -11,6 +11,12 @@ pub(crate) fn width(channels: usize) -> usize {
     if channels > 16 { 32 } else { 16 }
 }
 
+/// Rows that are turned together: they stay in the first-level cache while each lane takes its numbers.
+const PART: usize = 16;
+
+/// What lies in lanes beyond the channels.
+const ZEROS: [f32; PART] = [0.0; PART];
+
 /// Length of [`pack`]'s result.
 pub(super) fn packed_len(conv: &Conv2d) -> usize {
     if conv.is_depthwise() {
@@ -43,9 +49,12 @@ pub(super) fn pack(conv: &Conv2d, kernel: &[f32], packed: &mut [f32]) {
         let (group, first) = (index / blocks, index % blocks * width);
         let used = width.min(outputs - first);
         let kernels = &kernel[(group * outputs + first) * rows..][..used * rows];
-        for (k, lanes) in block.chunks_exact_mut(width).enumerate() {
-            for (lane, value) in lanes.iter_mut().enumerate() {
-                *value = if lane < used { kernels[lane * rows + k] } else { 0.0 };
+        for (part, block) in block.chunks_mut(PART * width).enumerate() {
+            for lane in 0..width {
+                let first = part * PART;
+                let from = if lane < used { &kernels[lane * rows + first..(lane + 1) * rows] } else { &ZEROS[..] };
+                let to = block.iter_mut().skip(lane).step_by(width);
+                to.zip(from).for_each(|(to, from)| *to = *from);
             }
         }
     }
@@ -83,10 +92,11 @@ pub(super) fn unpack(conv: &Conv2d, packed: &[f32], kernel: &mut [f32]) {
     for (index, block) in packed.chunks_exact(rows * width).enumerate() {
         let (group, first) = (index / blocks, index % blocks * width);
         let used = width.min(outputs - first);
-        for lane in 0..used {
-            let to = &mut kernel[(group * outputs + first + lane) * rows..][..rows];
-            for (k, value) in to.iter_mut().enumerate() {
-                *value = block[k * width + lane];
+        let kernels = &mut kernel[(group * outputs + first) * rows..][..used * rows];
+        for (part, block) in block.chunks(PART * width).enumerate() {
+            for (lane, kernel) in kernels.chunks_exact_mut(rows).enumerate() {
+                let from = block.iter().skip(lane).step_by(width);
+                kernel[part * PART..].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
         }
     }
