@@ -152,7 +152,7 @@ impl Kernels {
     pub fn text(&self) -> String {
         let mut text = format!(
             "{}: kernels on 1 thread, {IMAGES} images, {}; ceiling {:.0} GFLOP/s\n\n\
-             {:<34}{:>9}{:>9}{:>9}   taken by\n",
+             {:<28}{:>9}{:>9}{:>9}  taken by\n",
             self.name,
             self.isa.name(),
             self.ceiling_gflops,
@@ -170,7 +170,7 @@ impl Kernels {
             let [forward, input, kernel] = row.gflops;
             let mark = if row.is_taken { '*' } else { ' ' };
             let taken = row.taken_by.join(", ");
-            let line = format!("  {mark} {:<30}{forward:>9.0}{input:>9.0}{kernel:>9.0}   {taken}", row.method);
+            let line = format!("  {mark} {:<24}{forward:>9.0}{input:>9.0}{kernel:>9.0}  {taken}", row.method);
             text.push_str(line.trim_end());
             text.push('\n');
         }
