@@ -298,3 +298,13 @@ pub(crate) unsafe fn load<L: Lanes>(from: *const f32, count: usize) -> L {
     // SAFETY: the caller's promise.
     unsafe { if count == L::N { L::load(from) } else { L::load_first(from, count) } }
 }
+
+/// Writes the first `count` numbers.
+///
+/// # Safety
+/// `count <= N` numbers can be written at `to`.
+#[inline(always)]
+pub(crate) unsafe fn store<L: Lanes>(value: L, to: *mut f32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { if count == L::N { value.store(to) } else { value.store_first(to, count) } }
+}

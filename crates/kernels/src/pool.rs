@@ -4,6 +4,7 @@
 //! the first in row order is the maximum and takes the whole gradient; the place is found again from x, so that nothing
 //! is kept. What is not a number is the maximum of its window.
 
+use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::{Isa, View, Window};
@@ -104,22 +105,6 @@ unsafe fn maximum<L: Lanes>(x: *const f32, steps: [usize; 2], down: usize, right
         }
     }
     largest
-}
-
-/// # Safety
-/// `count <= N` numbers can be read.
-#[inline(always)]
-unsafe fn load<L: Lanes>(from: *const f32, count: usize) -> L {
-    // SAFETY: the caller's promise.
-    unsafe { if count == L::N { L::load(from) } else { L::load_first(from, count) } }
-}
-
-/// # Safety
-/// `count <= N` numbers can be written.
-#[inline(always)]
-unsafe fn store<L: Lanes>(value: L, to: *mut f32, count: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { if count == L::N { value.store(to) } else { value.store_first(to, count) } }
 }
 
 struct MaxPool<'a> {

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use kernels::buffer::Buffer;
-use kernels::buffer::bytes_of_mut;
+use kernels::buffer::{Buffer, bytes_of_mut};
 use kernels::conv2d::Living;
 use kernels::{Isa, conv2d};
 

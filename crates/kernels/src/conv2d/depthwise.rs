@@ -5,7 +5,7 @@
 //! reverse order; with a stride each tap scatters its products.
 
 use super::Conv2d;
-use crate::channels::load;
+use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::{Isa, View};
@@ -200,11 +200,7 @@ impl<const T: usize> Kernel for Forward<'_, T> {
                         }
                         // What is not a number stays: `max` gives its second operand.
                         let sum = if self.relu { zero.max(sum) } else { sum };
-                        if count == L::N {
-                            sum.store(y)
-                        } else {
-                            sum.store_first(y, count)
-                        }
+                        store(sum, y, count);
                         (x, y) = (x.wrapping_add(windows.column), y.wrapping_add(channels));
                     }
                 }
@@ -253,7 +249,7 @@ impl<const T: usize> Kernel for KernelGradient<'_, T> {
                     for (tap, sum) in sums.into_iter().enumerate() {
                         let to = self.kernel.as_mut_ptr().add((taps.first + tap) * channels + channel);
                         let sum = load::<L>(to, count).add(sum);
-                        if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
+                        store(sum, to, count);
                     }
                 }
             }
@@ -309,7 +305,7 @@ impl Kernel for ScatterRow<'_> {
                     let dy = load::<L>(self.dy.as_ptr().add(column * channels + channel), count);
                     let to = self.dx.as_mut_ptr().add(column * self.step + channel);
                     let sum = dy.mul_add(weights, load(to, count));
-                    if count == L::N { sum.store(to) } else { sum.store_first(to, count) }
+                    store(sum, to, count);
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! The maximum under each window of relu's results, and which number of the window it was: all that a gradient needs of
 //! what the pool read.
 
-use super::{Pool, store};
+use super::Pool;
 use crate::Isa;
-use crate::channels::load;
+use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 
