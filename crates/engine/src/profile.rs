@@ -3,6 +3,7 @@
 use graph::Graph;
 
 use crate::machine::Machine;
+use crate::plan::{DenseGradient, SumKind};
 
 /// Nanoseconds since any moment that stays the same.
 pub type Clock = fn() -> u64;
@@ -56,7 +57,21 @@ pub(crate) fn parts(graph: &Graph, machine: &Machine) -> Vec<Part> {
                 nanoseconds: machine.spent_by_step(number, index),
             });
         }
-        parts.push(between("sums over groups", spent.sums));
+        let mut sums = spent.sums;
+        for &index in &stage.sums {
+            if let SumKind::Dense(DenseGradient { dense, .. }) = plan.sums[index].kind {
+                let (node, nanoseconds) = (graph.node(plan.sums[index].node), machine.spent_by_sum(index));
+                sums = sums.saturating_sub(nanoseconds);
+                parts.push(Part {
+                    work: "kernel_gradient over the batch".to_string(),
+                    path: node.path.clone(),
+                    backward: node.backward,
+                    flops: dense.flops() * plan.batch as u64,
+                    nanoseconds,
+                });
+            }
+        }
+        parts.push(between("sums over groups", sums));
     }
     parts.retain(|part| part.nanoseconds > 0);
     parts

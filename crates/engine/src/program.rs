@@ -6,9 +6,10 @@ use graph::reference::{self, Tensor};
 use graph::{Graph, NodeId, Op};
 use kernels::Isa;
 use kernels::conv2d::{Arithmetic, Product};
+use kernels::dense::Dense;
 
 use crate::machine::Machine;
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, Work};
 use crate::{Clock, Feed, Input, Part, Threads, Variables, profile};
 
 /// On what and how a program runs.
@@ -101,12 +102,21 @@ impl Program {
         }
     }
 
-    /// The convolutions and dense layers that are computed for a batch, forward and back, in the order of the plan, each with
+    /// The convolutions that are computed for a batch, forward and back, in the order of the plan, each with
     /// the path of its layer.
     pub fn products(&self, batch: usize) -> Vec<(String, Product)> {
+        self.of_steps(batch, |work| work.product().copied())
+    }
+
+    /// The same of dense layers.
+    pub fn dense_layers(&self, batch: usize) -> Vec<(String, Dense)> {
+        self.of_steps(batch, |work| work.dense().map(|(dense, _)| *dense))
+    }
+
+    fn of_steps<T>(&self, batch: usize, pick: impl Fn(&Work) -> Option<T>) -> Vec<(String, T)> {
         let plan = self.make_plan(batch);
         let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
-        let of = |step: &Step| Some((self.graph.node(step.node).path.clone(), *step.work.product()?));
+        let of = |step: &Step| Some((self.graph.node(step.node).path.clone(), pick(&step.work)?));
         steps.filter_map(of).collect()
     }
 

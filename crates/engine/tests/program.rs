@@ -139,6 +139,8 @@ fn a_profile_has_every_step_with_its_products() {
     g.set_scope("dense");
     let y = g.push(Op::Dense, &[x, kernel]);
     g.output("y", y);
+    let gradient = g.push(Op::DenseKernelGradient, &[x, y]);
+    g.output("gradient", gradient);
     let settings = Settings { threads: Threads::new(1), ..settings() };
     let mut variables = Variables::new(&[("kernel".to_string(), vec![2, 3])]);
     let mut program = Program::new(&g, &settings);
@@ -149,8 +151,11 @@ fn a_profile_has_every_step_with_its_products() {
     for runs in [1, 2] {
         let parts = program.profile(&mut variables, &feed(&inputs, 20), runs, clock).unwrap();
         let dense: Vec<_> = parts.iter().filter(|part| part.path == "dense").collect();
-        assert_eq!(dense.len(), 1, "{parts:?}");
+        assert_eq!(dense.len(), 2, "{parts:?}");
         assert_eq!((dense[0].flops, dense[0].nanoseconds), (20 * 3 * 2 * 2, 2 * runs as u64));
-        assert!(!dense[0].backward && dense[0].work.starts_with("convolve"), "{parts:?}");
+        assert!(!dense[0].backward && dense[0].work.starts_with("dense"), "{parts:?}");
+        // The gradient is one task.
+        assert_eq!((dense[1].flops, dense[1].nanoseconds), (20 * 3 * 2 * 2, runs as u64));
+        assert_eq!(dense[1].work, "kernel_gradient over the batch");
     }
 }

@@ -1,8 +1,7 @@
 //! Two-dimensional convolution (cross-correlation) with stride, dilation, padding and groups, and its two gradients.
 //!
-//! `y[o] = bias[o] + sum over i, j, c of x[y·s + i·d - pad, x·s + j·d - pad, c] · kernel[o, i, j, c]`. A dense layer is the
-//! case of 1×1 images ([`Conv2d::dense`]). Output channels lie across the lanes; inputs are broadcast; there is no copy
-//! of windows. Weights are packed in blocks of 32 output channels (16 where there are no more), so that a block stays in
+//! `y[o] = bias[o] + sum over i, j, c of x[y·s + i·d - pad, x·s + j·d - pad, c] · kernel[o, i, j, c]`. Output
+//! channels lie across the lanes; inputs are broadcast; there is no copy of windows. Weights are packed in blocks of 32 output channels (16 where there are no more), so that a block stays in
 //! the first-level cache while all pixels pass. Kernels of 3×3 may be multiplied transformed, which takes fewer products
 //! ([`winograd`]); [`Product`] chooses.
 
@@ -36,12 +35,6 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A dense layer, `y = x · kernelᵀ`, as a convolution of 1×1 images.
-    pub fn dense(features: usize, units: usize) -> Conv2d {
-        let window = Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4], dilation: [1, 1] };
-        Conv2d { input: View::vectors(features), output: View::vectors(units), window, groups: 1 }
-    }
-
     /// Input channels that one output channel reads.
     pub fn group_inputs(&self) -> usize {
         self.input.channels / self.groups

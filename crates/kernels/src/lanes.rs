@@ -60,11 +60,11 @@ pub(crate) trait Lanes: Copy {
     /// `N` numbers can be written at `to`, whatever the mask: what lies behind those that are kept is lost.
     unsafe fn store_selected(self, mask: Self::Mask, to: *mut f32) -> usize;
 
-    /// Writes the transpose of `N` rows of `N` numbers, `pitch` apart in both.
+    /// Writes the transpose of `N` rows of `N` numbers, so far apart at `from` and at `to`.
     ///
     /// # Safety
     /// The rows can be read at `from` and written at `to`, which do not overlap.
-    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize);
+    unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize);
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;

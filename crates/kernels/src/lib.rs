@@ -23,6 +23,7 @@ pub mod batch_norm;
 pub mod buffer;
 pub mod conv2d;
 pub mod copy;
+pub mod dense;
 pub mod dropout;
 pub mod input;
 pub mod loss;

@@ -16,12 +16,13 @@ pub(crate) struct Runs {
     pub len: usize,
 }
 
-/// Most pixels of a tile with one vector and with two vectors of channels, by the registers of the instruction set.
+/// Most pixels of a tile with one vector and with two vectors of channels, by the registers of the instruction set: those
+/// for sums and, with eight lanes, those for the places of pixels.
 pub(crate) fn most_pixels<L: Lanes>(vectors: usize) -> usize {
     match (L::N, vectors) {
         (16, 1) => 16,
         (16, _) => 14,
-        (_, 1) => 12,
+        (_, 1) => 8,
         (_, _) => 6,
     }
 }

@@ -1,8 +1,8 @@
-//! Trains a network on random images and prints its rate: that of experiments/cifar_cnn.yaml, or ResNet-20.
+//! Trains a network on random images and prints its rate: that of experiments/cifar_cnn.yaml, or another.
 //!
-//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20] [--arithmetic fast]
+//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20|lenet5|mlp] [--arithmetic fast]
 //!
-//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20). Prints one JSON
+//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 12,800 of LeNet-5 and the perceptron). Prints one JSON
 //! line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
 //! the machine disturb less. With `--plan` it prints the plan instead, with `--profile` what each part of a step takes.
 
@@ -15,7 +15,7 @@ use engine::{Arithmetic, Feed, Input, Program, Settings, Threads, Variables};
 use kernels::random::Stream;
 use kernels::{Isa, peak};
 
-use networks::{Network, cifar_cnn, resnet20};
+use networks::{Network, cifar_cnn, lenet5, mlp, resnet20};
 
 /// The value of an option.
 fn option(name: &str) -> Option<String> {
@@ -32,17 +32,19 @@ fn is_asked(name: &str) -> bool {
 
 fn main() {
     let (batch, windows) = (number("--batch", 128), number("--windows", 6));
-    let (Network { graph, state }, images) = match option("--network").as_deref() {
-        Some("resnet20") => (resnet20(), 640),
-        _ => (cifar_cnn(), 6400),
+    let (Network { graph, state }, images, pixels) = match option("--network").as_deref() {
+        Some("resnet20") => (resnet20(), 640, 3072),
+        Some("lenet5") => (lenet5(), 12_800, 784),
+        Some("mlp") => (mlp(), 12_800, 784),
+        _ => (cifar_cnn(), 6400, 3072),
     };
     let threads = Threads::new(number("--threads", 2));
     let isa =
         option("--isa").map_or(Isa::best(), |name| Isa::by_name(&name).expect("an instruction set of this machine"));
     let arithmetic = match option("--arithmetic").as_deref() {
-        None | Some("accurate") => Arithmetic::Accurate,
+        None | Some("fast") => Arithmetic::Fast,
+        Some("accurate") => Arithmetic::Accurate,
         Some("strict") => Arithmetic::Strict,
-        Some("fast") => Arithmetic::Fast,
         Some(other) => panic!("no arithmetic is {other}"),
     };
     let settings = Settings { isa, threads: threads.clone(), arithmetic, keep_all: false };
@@ -51,7 +53,7 @@ fn main() {
         return print!("{}", program.plan(batch));
     }
     let mut variables = initial(&state);
-    let data = Data::random(images);
+    let data = Data::random(images, pixels);
     if is_asked("--profile") {
         return profile(&mut program, &mut variables, &data, batch, isa);
     }
@@ -114,21 +116,23 @@ fn ceiling(isa: Isa) -> f64 {
 /// Images with labels.
 struct Data {
     pixels: Vec<u8>,
+    /// Numbers of an image.
+    size: usize,
     labels: Vec<u32>,
 }
 
 impl Data {
-    fn random(images: usize) -> Data {
+    fn random(images: usize, size: usize) -> Data {
         let mut draws = Stream::new(1, 2, 0, 0).draws();
-        let pixels = (0..images * 3072).map(|_| draws.next_u32() as u8).collect();
+        let pixels = (0..images * size).map(|_| draws.next_u32() as u8).collect();
         let labels = (0..images).map(|_| draws.below(10) as u32).collect();
-        Data { pixels, labels }
+        Data { pixels, size, labels }
     }
 
     /// Hands on the images from `first` on.
     fn feed<R>(&self, first: usize, batch: usize, run: impl FnOnce(&Feed<'_>) -> R) -> R {
         let inputs = [
-            ("image", Input::U8(&self.pixels[first * 3072..][..batch * 3072])),
+            ("image", Input::U8(&self.pixels[first * self.size..][..batch * self.size])),
             ("label", Input::Index(&self.labels[first..][..batch])),
         ];
         run(&Feed { batch, inputs: &inputs, seed: 0, epoch: 0, samples: &[] })

@@ -19,7 +19,7 @@ struct Builder {
 /// The network of experiments/cifar_cnn.yaml.
 pub fn cifar_cnn() -> Network {
     let mut builder = Builder::default();
-    let mut x = builder.image();
+    let mut x = builder.image(32, 3);
     for (number, filters) in [32, 64, 64].into_iter().enumerate() {
         x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 0));
         x = builder.add_bias(&format!("conv2d_{number}"), x);
@@ -28,18 +28,13 @@ pub fn cifar_cnn() -> Network {
             x = builder.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
         }
     }
-    let features = builder.graph.shape(x).sample_len();
-    x = builder.graph.reshape(x, &[features]);
-    x = builder.dense("dense_0", x, 64);
-    x = builder.relu(x);
-    let scores = builder.dense("dense_1", x, 10);
-    builder.finish(scores)
+    builder.perceptron(x, &[64, 10])
 }
 
 /// ResNet-20 with shortcuts of option A (He et al. 2015, section 4.2).
 pub fn resnet20() -> Network {
     let mut builder = Builder::default();
-    let mut x = builder.image();
+    let mut x = builder.image(32, 3);
     x = builder.convolution("conv2d", x, 16, Window::square(3, 1, 1));
     x = builder.batch_norm("conv2d", x);
     x = builder.relu(x);
@@ -54,10 +49,30 @@ pub fn resnet20() -> Network {
     builder.finish(scores)
 }
 
+/// LeNet-5 as in experiments/mnist_lenet5.yaml (LeCun et al. 1998), with max pooling and relu.
+pub fn lenet5() -> Network {
+    let mut builder = Builder::default();
+    let mut x = builder.image(28, 1);
+    for (path, filters, padding) in [("conv2d_0", 6, 2), ("conv2d_1", 16, 0)] {
+        x = builder.convolution(path, x, filters, Window::square(5, 1, padding));
+        x = builder.add_bias(path, x);
+        x = builder.relu(x);
+        x = builder.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+    }
+    builder.perceptron(x, &[120, 84, 10])
+}
+
+/// The perceptron 784-512-512-10 of benches/experiments/mlp.yaml.
+pub fn mlp() -> Network {
+    let mut builder = Builder::default();
+    let x = builder.image(28, 1);
+    builder.perceptron(x, &[512, 512, 10])
+}
+
 impl Builder {
-    fn image(&mut self) -> NodeId {
-        let image = self.graph.input("image", Shape::batched(&[32, 32, 3]), DType::U8);
-        self.graph.push(Op::Normalize { scale: vec![1.0 / 255.0; 3], shift: vec![0.0; 3] }, &[image])
+    fn image(&mut self, size: usize, channels: usize) -> NodeId {
+        let image = self.graph.input("image", Shape::batched(&[size, size, channels]), DType::U8);
+        self.graph.push(Op::Normalize { scale: vec![1.0 / 255.0; channels], shift: vec![0.0; channels] }, &[image])
     }
 
     fn parameter(&mut self, path: String, dims: &[usize]) -> NodeId {
@@ -83,6 +98,19 @@ impl Builder {
     fn add_bias(&mut self, path: &str, y: NodeId) -> NodeId {
         let bias = self.parameter(format!("{path}/bias"), &[self.graph.shape(y).channels()]);
         self.graph.push(Op::AddBias, &[y, bias])
+    }
+
+    /// Dense layers with relu between them, and the end.
+    fn perceptron(mut self, x: NodeId, units: &[usize]) -> Network {
+        let features = self.graph.shape(x).sample_len();
+        let mut x = self.graph.reshape(x, &[features]);
+        for (number, units) in units.iter().enumerate() {
+            if number > 0 {
+                x = self.relu(x);
+            }
+            x = self.dense(&format!("dense_{number}"), x, *units);
+        }
+        self.finish(x)
     }
 
     fn relu(&mut self, x: NodeId) -> NodeId {

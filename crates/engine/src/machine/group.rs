@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kernels::buffer::{Buffer, bytes_of_mut};
 use kernels::conv2d::Living;
-use kernels::{Isa, conv2d};
+use kernels::{Isa, View, conv2d};
 
 use super::{PackTask, Whole, step};
 use crate::plan::{Gradients, Plan, Step, SumKind, Work};
@@ -60,6 +60,7 @@ impl Group {
                 SumKind::Kernel(_) | SumKind::Canonical => {
                     PartialSum { kernel: Buffer::zeros(len), numbers: Vec::new() }
                 }
+                SumKind::Dense(_) => PartialSum::default(),
                 SumKind::Plain | SumKind::Mean | SumKind::Statistics { .. } => {
                     PartialSum { kernel: Buffer::default(), numbers: vec![0.0; len] }
                 }
@@ -81,6 +82,16 @@ impl Group {
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.samples.len()
+    }
+
+    /// Whether the sample of this place in the batch is the group's.
+    pub fn has(&self, sample: usize) -> bool {
+        self.samples.contains(&sample)
+    }
+
+    /// A sample, by its place in the batch, of a value that is kept.
+    pub fn sample(&self, slot: usize, view: &View, sample: usize) -> &[f32] {
+        &self.slots[slot][view.len(sample - self.samples.start)..][..view.len(1)]
     }
 
     /// What a slot holds.

@@ -22,7 +22,7 @@ use crate::{Clock, Feed, Input, Variables};
 
 use chain::ChainTask;
 use group::{Context, Group};
-use sums::SumTask;
+use sums::{Closing, SumTask};
 
 /// A plan and its memory.
 #[derive(Debug)]
@@ -130,9 +130,15 @@ impl Machine {
         self.groups.iter().map(|group| group.spent(stage, step)).sum()
     }
 
+    /// What a sum has taken as a product over the batch, on all threads together.
+    pub fn spent_by_sum(&self, sum: usize) -> u64 {
+        self.sums[sum].spent()
+    }
+
     /// Begins to count anew.
     pub fn forget_times(&mut self) {
         self.spent.fill(Spent::default());
+        self.sums.iter_mut().for_each(SumTask::forget_times);
         self.groups.iter_mut().for_each(Group::forget_times);
     }
 
@@ -145,7 +151,7 @@ impl Machine {
             timed(clock, &mut spent.passes, || self.run_passes(stage, variables));
             timed(clock, &mut spent.packs, || self.run_packs(stage, variables));
             self.run_steps(stage, variables, feed, clock);
-            timed(clock, &mut spent.sums, || self.close_sums(stage));
+            timed(clock, &mut spent.sums, || self.close_sums(stage, feed, clock));
             self.spent[stage] = spent;
         }
         self.gather_results(variables, feed);
@@ -236,11 +242,12 @@ impl Machine {
         groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context));
     }
 
-    fn close_sums(&mut self, stage: usize) {
+    fn close_sums(&mut self, stage: usize, feed: &Feed<'_>, clock: Option<Clock>) {
         let Machine { isa, plan, values, groups, sums, .. } = self;
         let here = |task: &SumTask| task.stage() == stage;
         sums.iter_mut().filter(|task| here(task)).for_each(|task| task.take_result(values));
-        sums.par_iter_mut().with_max_len(1).filter(|task| here(task)).for_each(|task| task.close(*isa, plan, groups));
+        let closing = Closing { isa: *isa, plan, groups, feed, clock };
+        sums.par_iter_mut().with_max_len(1).filter(|task| here(task)).for_each(|task| task.close(&closing));
         sums.iter_mut().filter(|task| here(task)).for_each(|task| task.give_result(values));
     }
 

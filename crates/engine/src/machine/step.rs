@@ -32,6 +32,13 @@ pub(crate) fn compute(
         Work::ConvolveBack { product, packed } => {
             product.input_gradient(isa, n, read.samples(0), &context.packs[*packed].packed, y, scratch);
         }
+        Work::Dense { dense, kernel, bias, relu } => {
+            let (kernel, bias) = (context.whole.get(*kernel), bias.map(|bias| context.whole.get(bias)));
+            dense.forward(isa, n, read.samples(0), kernel, bias, *relu, y, scratch);
+        }
+        Work::DenseBack { dense, kernel } => {
+            dense.input_gradient(isa, n, read.samples(0), context.whole.get(*kernel), y, scratch);
+        }
         Work::MaxPool(pool) => pool::max_pool(isa, pool, n, read.samples(0), y),
         Work::MaxPoolGradient(pool) => {
             pool::max_pool_gradient(isa, pool, n, read.samples(0), read.samples(1), y);

@@ -1,13 +1,30 @@
-//! Sums over the batch, closed: the groups' parts are added in order and become a value of the whole batch.
+//! Sums over the batch, closed: the groups' parts are added in order and become a value of the whole batch. The gradient
+//! of a dense kernel is one product over the samples of all groups.
 
 use kernels::buffer::Buffer;
+use kernels::dense::Dense;
 use kernels::{Isa, batch_norm};
+use rayon::prelude::*;
 
 use super::group::Group;
-use crate::plan::{Plan, Sum, SumKind};
+use crate::plan::{DenseGradient, Operand, Plan, Sum, SumKind};
+use crate::profile::timed;
+use crate::{Clock, Feed, Input};
 
 /// Numbers of a packed gradient that one task adds up.
 const TASK: usize = 1 << 14;
+
+/// Operations of a product over the batch that one task computes.
+const TASK_OPERATIONS: u64 = 1 << 24;
+
+/// What closing reads.
+pub(crate) struct Closing<'a> {
+    pub isa: Isa,
+    pub plan: &'a Plan,
+    pub groups: &'a [Group],
+    pub feed: &'a Feed<'a>,
+    pub clock: Option<Clock>,
+}
 
 /// A sum with its result, while it is closed.
 #[derive(Debug)]
@@ -15,11 +32,13 @@ pub(crate) struct SumTask {
     index: usize,
     sum: Sum,
     result: Buffer,
-    /// The groups' parts together.
+    /// The groups' parts together, or what a product over the batch works in.
     kernel: Buffer,
     numbers: Vec<f64>,
     /// Values a channel in each part, for statistics.
     counts: Vec<usize>,
+    /// Nanoseconds that products over the batch took on all threads, where a clock was given.
+    spent: u64,
 }
 
 impl SumTask {
@@ -28,6 +47,11 @@ impl SumTask {
         let (mut kernel, mut numbers, mut counts) = (Buffer::default(), Vec::new(), Vec::new());
         match sum.kind {
             SumKind::Kernel(product) => kernel = Buffer::zeros(product.packed_len()),
+            SumKind::Dense(DenseGradient { dense, .. }) => {
+                let units = task_units(&dense, plan.batch);
+                let tasks = dense.units.div_ceil(units);
+                kernel = Buffer::zeros(tasks * Dense::kernel_gradient_scratch_len(units, plan.batch));
+            }
             SumKind::Canonical => {}
             SumKind::Plain | SumKind::Mean => numbers = vec![0.0; plan.values.lens[sum.write]],
             SumKind::Statistics { positions, shard } => {
@@ -37,7 +61,17 @@ impl SumTask {
                 counts = shards.iter().map(|n| n * positions).collect();
             }
         }
-        SumTask { index, sum, result: Buffer::default(), kernel, numbers, counts }
+        SumTask { index, sum, result: Buffer::default(), kernel, numbers, counts, spent: 0 }
+    }
+
+    /// Nanoseconds of a product over the batch.
+    pub fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// Begins to count anew.
+    pub fn forget_times(&mut self) {
+        self.spent = 0;
     }
 
     /// The stage that it closes.
@@ -55,8 +89,10 @@ impl SumTask {
         std::mem::swap(&mut self.result, &mut values[self.sum.write]);
     }
 
-    pub fn close(&mut self, isa: Isa, plan: &Plan, groups: &[Group]) {
+    pub fn close(&mut self, closing: &Closing<'_>) {
+        let Closing { isa, plan, groups, .. } = *closing;
         match self.sum.kind {
+            SumKind::Dense(gradient) => self.spent += multiply(closing, &gradient, &mut self.result, &mut self.kernel),
             SumKind::Kernel(product) => {
                 add_kernels(groups, self.index, 0, &mut self.kernel);
                 product.unpack(isa, &self.kernel, &mut self.result);
@@ -79,6 +115,46 @@ impl SumTask {
                 batch_norm::combine_statistics(&self.numbers, &self.counts, &mut self.result);
             }
         }
+    }
+}
+
+/// Units whose gradients one task computes.
+fn task_units(dense: &Dense, batch: usize) -> usize {
+    let tasks = (dense.flops() * batch as u64).div_ceil(TASK_OPERATIONS) as usize;
+    dense.units.div_ceil(tasks.max(1)).max(1)
+}
+
+/// The gradient of a dense kernel; what its tasks took.
+fn multiply(closing: &Closing<'_>, gradient: &DenseGradient, result: &mut [f32], scratch: &mut [f32]) -> u64 {
+    let DenseGradient { dense, x, dy } = gradient;
+    let batch = closing.plan.batch;
+    let units = task_units(dense, batch);
+    let tasks = result.par_chunks_mut((units * dense.features).max(1));
+    let scratches = scratch.par_chunks_mut(Dense::kernel_gradient_scratch_len(units, batch).max(1));
+    let task = |(task, (result, scratch)): (usize, (&mut [f32], &mut [f32]))| {
+        let (first, mut spent) = (task * units, 0);
+        let range = first..dense.units.min(first + units);
+        let [x, dy] = [x, dy].map(|operand| move |sample: usize| sample_of(closing, operand, sample));
+        timed(closing.clock, &mut spent, || {
+            dense.kernel_gradient(closing.isa, batch, x, dy, range, result, scratch);
+        });
+        spent
+    };
+    tasks.zip(scratches).enumerate().with_max_len(1).map(task).sum()
+}
+
+/// A sample of an operand, by its place in the batch.
+fn sample_of<'a>(closing: &Closing<'a>, operand: &Operand, sample: usize) -> &'a [f32] {
+    match operand {
+        Operand::Slot { slot, view } => {
+            let group = closing.groups.iter().find(|group| group.has(sample)).expect("groups hold the batch");
+            group.sample(*slot, view, sample)
+        }
+        Operand::Input { name, view } => match closing.feed.input(&closing.plan.names[*name]) {
+            Input::F32(numbers) => &numbers[view.len(sample)..][..view.len(1)],
+            other => panic!("a dense layer reads numbers, not {other:?}"),
+        },
+        Operand::Fixed(_) => panic!("a dense layer reads samples"),
     }
 }
 

@@ -3,13 +3,14 @@
 use graph::ops::{Binary, Unary, Window};
 use graph::{Graph, NodeId, Op};
 use kernels::conv2d::{Arithmetic, Conv2d, Pooled, Product};
+use kernels::dense::Dense;
 use kernels::pool::Pool;
 
 use super::fuse::{Back, Epilogue, Fusions};
 use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
-use super::step::{Gradients, Operand, Step, Work};
+use super::step::{DenseGradient, Gradients, Operand, Step, Work};
 use super::{Pack, Sum, SumKind, Values};
 
 /// A node that becomes a step, and the stage that it stands in.
@@ -62,7 +63,7 @@ impl Builder<'_> {
         if let Some(back) = self.fusions.back(id) {
             let reads = [back.x, back.y, back.dy].map(|id| self.layout.root(id)).to_vec();
             let writes = back.input_gradient.map(|(dx, _)| (dx, *self.layout.view(dx))).into_iter().collect();
-            return Touch { stage: planned.stage, reads, writes, in_place: Vec::new() };
+            return Touch { stage: planned.stage, reads, writes, in_place: Vec::new(), for_batch: false };
         }
         let result = self.result(id);
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
@@ -78,7 +79,8 @@ impl Builder<'_> {
         in_place.retain(|operand| reads.iter().filter(|read| *read == operand).count() == 1);
         let written = (!is_sum).then_some(result).into_iter().chain(self.aside(id));
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
-        Touch { stage: planned.stage, reads, writes, in_place }
+        let for_batch = matches!(self.graph.node(id).op, Op::DenseKernelGradient);
+        Touch { stage: planned.stage, reads, writes, in_place, for_batch }
     }
 
     /// The node whose value a step stores.
@@ -97,18 +99,25 @@ impl Builder<'_> {
         pool.has_gradients.then_some(pool.operand)
     }
 
-    pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Step {
+    /// The step of a node; none where it is computed for the whole batch when its stage is closed.
+    pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Option<Step> {
         let id = planned.node;
         if let Some(back) = self.fusions.back(id) {
-            return self.back_step(id, &back, slots);
+            return Some(self.back_step(id, &back, slots));
         }
         let node = self.graph.node(id);
+        if let Op::DenseKernelGradient = node.op {
+            let [x, dy] = [0, 1].map(|index| self.operand(node.inputs[index], slots));
+            let dense = Dense { features: x.view().channels, units: dy.view().channels };
+            self.sum(id, SumKind::Dense(DenseGradient { dense, x, dy }));
+            return None;
+        }
         let work = self.work(id);
         let reads = match &node.op {
             Op::Input { name } => {
                 vec![Operand::Input { name: self.name(name), view: super::layout::view(&node.shape, [0; 4]) }]
             }
-            // Kernels and biases of products are read packed.
+            // Kernels and biases of products are named by their work.
             Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
                 vec![self.operand(node.inputs[0], slots)]
             }
@@ -120,7 +129,7 @@ impl Builder<'_> {
         let write = place(result).filter(|_| !is_sum);
         let pool = self.fusions.epilogue(id).and_then(|epilogue| epilogue.pool);
         let node = pool.map_or(result, |pool| pool.operand);
-        Step { node, work, reads, write, aside: self.aside(id).and_then(place) }
+        Some(Step { node, work, reads, write, aside: self.aside(id).and_then(place) })
     }
 
     fn back_step(&mut self, id: NodeId, back: &Back, slots: &Slots) -> Step {
@@ -175,8 +184,7 @@ impl Builder<'_> {
             | Op::Dense
             | Op::Conv2dInputGradient { .. }
             | Op::DenseInputGradient
-            | Op::Conv2dKernelGradient { .. }
-            | Op::DenseKernelGradient => self.product(id),
+            | Op::Conv2dKernelGradient { .. } => self.product(id),
             Op::AddBias => Work::AddBias,
             Op::SumToChannels => Work::SumToChannels { sum: self.sum(id, SumKind::Plain) },
             Op::SumOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Plain) },
@@ -214,6 +222,7 @@ impl Builder<'_> {
             Op::Unary(Unary::Scale { by }) => Work::Scale { by: *by as f32 },
             Op::Unary(Unary::Offset { by }) => Work::Offset { by: *by as f32 },
             Op::Unary(Unary::Sqrt) => Work::SquareRoot,
+            Op::DenseKernelGradient => unreachable!("{} has no step", op.name()),
             Op::Variable { .. }
             | Op::Constant { .. }
             | Op::RunningMean { .. }
@@ -243,22 +252,20 @@ impl Builder<'_> {
             }
             Op::Dense => {
                 let epilogue = self.fusions.epilogue(id).expect("every product has one");
-                self.convolve(Conv2d::dense(features(inputs[0]), features(id)), inputs[1], epilogue)
+                let dense = Dense { features: features(inputs[0]), units: features(id) };
+                let bias = epilogue.bias.map(|bias| self.values.fixed(graph, bias));
+                Work::Dense { dense, kernel: self.values.fixed(graph, inputs[1]), bias, relu: epilogue.relu }
             }
             Op::Conv2dInputGradient { window, groups, .. } => {
                 let conv = convolution(id, inputs[0], window, *groups);
                 self.convolve_back(conv, inputs[1])
             }
             Op::DenseInputGradient => {
-                let conv = Conv2d::dense(features(id), features(inputs[0]));
-                self.convolve_back(conv, inputs[1])
+                let dense = Dense { features: features(id), units: features(inputs[0]) };
+                Work::DenseBack { dense, kernel: self.values.fixed(graph, inputs[1]) }
             }
             Op::Conv2dKernelGradient { window, groups } => {
                 let conv = convolution(inputs[0], inputs[1], window, *groups);
-                self.kernel_gradient(conv, id)
-            }
-            Op::DenseKernelGradient => {
-                let conv = Conv2d::dense(features(inputs[0]), features(inputs[1]));
                 self.kernel_gradient(conv, id)
             }
             _ => unreachable!("{} is no product", op.name()),

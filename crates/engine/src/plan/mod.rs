@@ -23,7 +23,7 @@ use kernels::View;
 use kernels::conv2d::{Arithmetic, Product};
 
 pub(crate) use slots::Slot;
-pub(crate) use step::{Fixed, Gradients, Operand, Step, Work};
+pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 pub(crate) use values::Values;
 pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 
@@ -37,7 +37,7 @@ use slots::Slots;
 const PACKET: usize = 8;
 
 /// Most samples of a shard.
-const SHARD: usize = 32;
+const SHARD: usize = 64;
 
 /// Numbers that a step of a shard reads and writes, so that what one step writes the next finds in the second-level cache.
 const STEP_NUMBERS: usize = 1 << 17;
@@ -48,9 +48,9 @@ const MOST_GROUPS: usize = 8;
 /// Most numbers in the sums of all groups together, 512 MiB; at least two groups there are all the same.
 const MOST_SUMMED: usize = 1 << 27;
 
-/// Operations of a batch's products for each number of the sums of all groups: where there are fewer, as in dense layers,
-/// whose weights meet each sample once, adding the groups' sums would take a share of the time.
-const OPERATIONS_PER_SUM: u64 = 192;
+/// Operations of a batch's products for each number that every group passes over, in its sums and in the kernels of dense
+/// layers: where there are fewer, these passes would take a share of the time.
+const OPERATIONS_PER_PASSED: u64 = 192;
 
 /// A graph planned for a batch.
 #[derive(Clone, Debug)]
@@ -112,6 +112,8 @@ pub(crate) enum SumKind {
     Plain,
     /// The same, divided by the batch.
     Mean,
+    /// A dense kernel's gradient, for which groups keep no sums but their samples.
+    Dense(DenseGradient),
     /// Mean and variance of every shard of so many samples, whose images have so many positions.
     Statistics { positions: usize, shard: usize },
 }
@@ -161,8 +163,7 @@ impl Plan {
             .map(|_| Stage { passes: Vec::new(), steps: Vec::new(), shard: SHARD, sums: Vec::new() })
             .collect();
         for planned in &planned {
-            let step = builder.step(planned, &slots);
-            stages[planned.stage].steps.push(step);
+            stages[planned.stage].steps.extend(builder.step(planned, &slots));
         }
         let output = |(name, id): &(String, NodeId)| Output {
             name: name.clone(),
@@ -182,9 +183,7 @@ impl Plan {
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
         }
         let assignments = assignments(graph, &mut values, &mut stages[0].passes);
-        let summed = sums.iter().map(|sum| sum.len(&values, PACKET)).sum();
-        let flops: u64 = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.work.flops()).sum();
-        let groups = groups(batch, summed, flops);
+        let groups = groups(batch, &Cost::new(&stages, &sums, &values));
         Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, assignments }
     }
 
@@ -208,6 +207,7 @@ impl Sum {
         match self.kind {
             SumKind::Kernel(product) => product.packed_len(),
             SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
+            SumKind::Dense(_) => 0,
             SumKind::Statistics { shard, .. } => samples.div_ceil(shard) * numbers,
         }
     }
@@ -265,14 +265,36 @@ fn shard(steps: &[Step]) -> usize {
     1 << fit.log2().round() as usize
 }
 
-/// Whole packets dealt to groups as evenly as they go, for sums of so many numbers a group and operations a sample.
-fn groups(batch: usize, summed: usize, flops: u64) -> Vec<Range<usize>> {
+/// What decides how many groups there are.
+struct Cost {
+    /// Operations of the products of a sample.
+    flops: u64,
+    /// Numbers of the sums of a group.
+    summed: usize,
+    /// Numbers that a group passes over besides what belongs to its samples.
+    passed: usize,
+}
+
+impl Cost {
+    fn new(stages: &[Stage], sums: &[Sum], values: &Values) -> Cost {
+        let works = || stages.iter().flat_map(|stage| &stage.steps).map(|step| &step.work);
+        let dense = |sum: &Sum| if let SumKind::Dense(one) = sum.kind { one.dense.flops() } else { 0 };
+        let summed = sums.iter().map(|sum| sum.len(values, PACKET)).sum();
+        let read: usize = works().filter_map(Work::dense).map(|(dense, _)| dense.kernel_len()).sum();
+        let flops = works().map(Work::flops).chain(sums.iter().map(dense)).sum();
+        Cost { flops, summed, passed: summed + read }
+    }
+}
+
+/// Whole packets dealt to groups as evenly as they go: a power of two, so that as many threads, or half of them, have the
+/// same to do.
+fn groups(batch: usize, cost: &Cost) -> Vec<Range<usize>> {
     let packets = batch.div_ceil(PACKET);
-    let worth = (batch as u64 * flops / OPERATIONS_PER_SUM / summed.max(1) as u64) as usize;
+    let worth = (batch as u64 * cost.flops / OPERATIONS_PER_PASSED / cost.passed.max(1) as u64) as usize;
     // Without products, as where only a norm is summed, sums are all there is.
-    let worth = if flops == 0 { MOST_GROUPS } else { worth };
-    let most = worth.min(MOST_SUMMED / summed.max(1)).clamp(2, MOST_GROUPS);
-    let count = packets.min(most);
+    let worth = if cost.flops == 0 { MOST_GROUPS } else { worth };
+    let most = worth.min(MOST_SUMMED / cost.summed.max(1)).clamp(2, MOST_GROUPS);
+    let count = 1 << packets.min(most).max(1).ilog2();
     let start = |group: usize| (group * packets / count * PACKET).min(batch);
     (0..count).map(|group| start(group)..start(group + 1)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Argument, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
+use super::{Argument, DenseGradient, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,6 +140,9 @@ impl fmt::Display for Sum {
             SumKind::Plain => "sum",
             SumKind::Mean => "mean",
             SumKind::Statistics { .. } => "statistics",
+            SumKind::Dense(DenseGradient { x, dy, .. }) => {
+                return write!(f, "v{} = kernel_gradient({x}, {dy}) over the batch  # {}", self.write, self.node);
+            }
         };
         write!(f, "v{} = {how} over groups  # {}", self.write, self.node)
     }

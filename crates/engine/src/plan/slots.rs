@@ -15,6 +15,8 @@ pub(crate) struct Touch {
     pub writes: Vec<(NodeId, View)>,
     /// What is read and may be overwritten by the first result, best first.
     pub in_place: Vec<NodeId>,
+    /// Whether it reads the samples of the whole batch, when the stage is closed.
+    pub for_batch: bool,
 }
 
 /// One slot.
@@ -109,13 +111,16 @@ fn lives(n_nodes: usize, touches: &[Touch], outputs: &[NodeId]) -> Vec<Life> {
     let mut lives = vec![Life::default(); n_nodes];
     let mut born = vec![0; n_nodes];
     for (at, touch) in touches.iter().enumerate() {
+        // Touches are in the order of stages.
+        let closed = touches.partition_point(|other| other.stage <= touch.stage) - 1;
         for id in &touch.reads {
             let life = &mut lives[id.0 as usize];
-            life.last = at;
-            life.kept |= born[id.0 as usize] != touch.stage;
+            life.last = life.last.max(if touch.for_batch { closed } else { at });
+            life.kept |= touch.for_batch || born[id.0 as usize] != touch.stage;
         }
         for (id, _) in &touch.writes {
-            lives[id.0 as usize].last = at;
+            let life = &mut lives[id.0 as usize];
+            life.last = life.last.max(at);
             born[id.0 as usize] = touch.stage;
         }
     }
@@ -136,6 +141,7 @@ mod tests {
             reads: ids(reads),
             writes: write.map(|(id, v)| (NodeId(id), v)).into_iter().collect(),
             in_place: ids(in_place),
+            for_batch: false,
         }
     }
 
@@ -166,6 +172,21 @@ mod tests {
             touch(0, &[1], Some((2, bordered)), &[1]),
         ];
         assert_eq!(slots_of(&touches, &[], 3), [Some(0), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn what_is_read_for_the_whole_batch_is_kept_to_the_end_of_its_stage() {
+        let plain = View::vectors(3);
+        let mut touches = vec![
+            touch(0, &[], Some((0, plain)), &[]),
+            touch(0, &[0], None, &[]),
+            touch(0, &[], Some((1, plain)), &[]),
+            touch(1, &[], Some((2, plain)), &[]),
+        ];
+        touches[1].for_batch = true;
+        let slots = Slots::new(3, &touches, &[NodeId(2)], true);
+        assert_eq!([0, 1, 2].map(|id| slots.of(NodeId(id))), [Some(0), Some(1), Some(0)]);
+        assert!(slots.slots[0].kept);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use graph::NodeId;
 use graph::ops::{Activation, Binary};
 use kernels::View;
 use kernels::conv2d::{Method, Pooled, Product, Size};
+use kernels::dense::Dense;
 use kernels::pool::Pool;
 
 /// A value of the whole batch.
@@ -44,6 +45,16 @@ pub(crate) enum Work {
     ConvolveBack {
         product: Product,
         packed: usize,
+    },
+    Dense {
+        dense: Dense,
+        kernel: Fixed,
+        bias: Option<Fixed>,
+        relu: bool,
+    },
+    DenseBack {
+        dense: Dense,
+        kernel: Fixed,
     },
     MaxPool(Pool),
     MaxPoolGradient(Pool),
@@ -128,6 +139,15 @@ pub(crate) struct Gradients {
     pub bias_sum: Option<usize>,
 }
 
+/// The gradient of a dense layer's kernel: a product over the whole batch, at the end of its stage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DenseGradient {
+    pub dense: Dense,
+    /// Kept for all samples of a group.
+    pub x: Operand,
+    pub dy: Operand,
+}
+
 /// A step of a segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
@@ -156,6 +176,7 @@ impl Work {
             Work::LivingGradients(Gradients { pooled, kernel, .. }) => {
                 pooled.product.conv.flops() * if kernel.is_some() { 2 } else { 1 }
             }
+            Work::Dense { dense, .. } | Work::DenseBack { dense, .. } => dense.flops(),
             other => other.product().map_or(0, |product| product.conv.flops()),
         }
     }
@@ -175,21 +196,32 @@ impl Work {
     pub fn scratch_len(&self) -> usize {
         match self {
             Work::ConvolvePool { pooled, .. } => pooled.scratch_len(),
+            Work::Dense { dense, .. } | Work::DenseBack { dense, .. } => dense.scratch_len(),
             other => other.product().map_or(0, Product::scratch_len),
+        }
+    }
+
+    /// The kernel of a dense layer that it reads.
+    pub fn dense(&self) -> Option<(&Dense, Fixed)> {
+        match self {
+            Work::Dense { dense, kernel, .. } | Work::DenseBack { dense, kernel } => Some((dense, *kernel)),
+            _ => None,
         }
     }
 
     /// What the plan's text calls it.
     pub fn name(&self) -> String {
+        let plus = |bias: &Option<Fixed>| bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
+        let then = |relu: &bool| if *relu { ", relu" } else { "" };
         match self {
             Work::Convolve { product, packed, bias, relu } => {
-                let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
-                format!("convolve{} p{packed}{bias}{}", by(product), if *relu { ", relu" } else { "" })
+                format!("convolve{} p{packed}{}{}", by(product), plus(bias), then(relu))
             }
             Work::ConvolvePool { pooled, packed, bias } => {
-                let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
-                format!("convolve{} p{packed}{bias}, relu, max_pool", by(&pooled.product))
+                format!("convolve{} p{packed}{}, relu, max_pool", by(&pooled.product), plus(bias))
             }
+            Work::Dense { kernel, bias, relu, .. } => format!("dense {kernel}{}{}", plus(bias), then(relu)),
+            Work::DenseBack { kernel, .. } => format!("input_gradient {kernel}"),
             Work::ConvolveBack { product, packed } => format!("input_gradient{} p{packed}", by(product)),
             Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),
             Work::Binary(binary) => binary.name().to_string(),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use engine::{Program, Settings, Threads};
 use kernels::conv2d::{Arithmetic, Conv2d, Method, Product, Size};
+use kernels::dense::Dense;
 use kernels::{Isa, View};
 use serde_json::{Value, json};
 use trainer::BareSteps;
@@ -52,7 +53,8 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
     let steps = BareSteps::new(&checked.network, &checked.training, checked.experiment.seed, batch, &settings);
     let mut seen: Vec<Conv2d> = Vec::new();
     let mut rows = Vec::new();
-    for (layer, product) in Program::new(steps.graph(), &settings).products(batch) {
+    let program = Program::new(steps.graph(), &settings);
+    for (layer, product) in program.products(batch) {
         let conv = alone(&product.conv);
         if seen.contains(&conv) {
             continue;
@@ -67,6 +69,20 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
                 taken_by: ARITHMETICS.iter().filter(|(one, _)| takes(one)).map(|(_, name)| *name).collect(),
                 is_taken: candidate.method == product.method,
                 gflops: rates(settings.isa, &candidate),
+            });
+        }
+    }
+    let mut seen: Vec<Dense> = Vec::new();
+    for (layer, dense) in program.dense_layers(batch) {
+        if !seen.contains(&dense) {
+            seen.push(dense);
+            rows.push(Row {
+                layer,
+                shape: format!("{} to {}", dense.features, dense.units),
+                method: "direct",
+                taken_by: ARITHMETICS.iter().map(|(_, name)| *name).collect(),
+                is_taken: true,
+                gflops: dense_rates(settings.isa, &dense),
             });
         }
     }
@@ -92,12 +108,9 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-/// `32x32x3 to 30x30x32, 3x3`, or `1024 to 64`.
+/// `32x32x3 to 30x30x32, 3x3`.
 fn shape(conv: &Conv2d) -> String {
     let (input, output, window) = (&conv.input, &conv.output, &conv.window);
-    if input.height * input.width * window.kernel[0] * window.kernel[1] == 1 {
-        return format!("{} to {}", input.channels, output.channels);
-    }
     let stride = if window.stride == [1; 2] { String::new() } else { format!("/{}", window.stride[0]) };
     let groups = if conv.groups == 1 { String::new() } else { format!(", {} groups", conv.groups) };
     format!(
@@ -134,6 +147,22 @@ fn rates(isa: Isa, product: &Product) -> [f64; 3] {
         fastest(|| product.kernel_gradient(isa, n, &x, &dy, true, black_box(&mut gradient), &mut scratch)),
     ]
     .map(|seconds| (conv.flops() * n as u64) as f64 * 1e-9 / seconds)
+}
+
+fn dense_rates(isa: Isa, dense: &Dense) -> [f64; 3] {
+    let (n, Dense { features, units }) = (IMAGES, *dense);
+    let (x, mut dx) = (numbers(n * features), numbers(n * features));
+    let (dy, mut y) = (numbers(n * units), numbers(n * units));
+    let (kernel, mut gradient) = (numbers(dense.kernel_len()), numbers(dense.kernel_len()));
+    let mut scratch = vec![0.0; dense.scratch_len().max(Dense::kernel_gradient_scratch_len(units, n))];
+    let row = |s: usize| &x[s * features..][..features];
+    let dy_row = |s: usize| &dy[s * units..][..units];
+    [
+        fastest(|| dense.forward(isa, n, &x, &kernel, None, true, black_box(&mut y), &mut scratch)),
+        fastest(|| dense.input_gradient(isa, n, &dy, &kernel, black_box(&mut dx), &mut scratch)),
+        fastest(|| dense.kernel_gradient(isa, n, row, dy_row, 0..units, black_box(&mut gradient), &mut scratch)),
+    ]
+    .map(|seconds| (dense.flops() * n as u64) as f64 * 1e-9 / seconds)
 }
 
 /// The shortest of many runs, in seconds.

@@ -9,7 +9,7 @@ use super::{Conv2d, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, for_tile};
+use crate::tile::for_tile;
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
 /// With `begin` what is there is overwritten. The order of summation depends on shapes only.
@@ -127,7 +127,11 @@ impl KernelGradient<'_> {
 
 /// Most rows of the gradient in a tile.
 pub(super) fn most_rows<L: Lanes>(vectors: usize) -> usize {
-    tile::most_pixels::<L>(vectors).min(if vectors == 2 { 12 } else { 16 })
+    match (L::N, vectors) {
+        (16, 1) => 16,
+        (16, _) | (_, 1) => 12,
+        (_, _) => 6,
+    }
 }
 
 /// A strip of output channels.

@@ -172,7 +172,7 @@ fn ordinary_layers_agree_with_plain_loops() {
 }
 
 #[test]
-fn dense_layers_are_convolutions_of_single_pixels() {
+fn images_of_one_pixel_agree_with_plain_loops() {
     for (n, features, units) in [(1, 1, 1), (8, 100, 64), (3, 17, 10), (33, 7, 33)] {
         check(Shape { n, size: [1, 1], inputs: features, outputs: units, groups: 1, window: square(1, 1, 0) });
     }

@@ -36,22 +36,22 @@ static SELECTED: [[u32; 8]; 256] = {
     table
 };
 
-/// Writes the transpose of eight rows of eight numbers, `pitch` apart in both.
+/// Writes the transpose of eight rows of eight numbers, so far apart at `from` and at `to`.
 ///
 /// # Safety
 /// The processor must have AVX2; the rows can be read at `from` and written at `to`.
 #[inline(always)]
-pub(super) unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+pub(super) unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         // Of four rows, each in the low and the high half, the numbers of a column side by side.
         let mut fours = [[_mm256_setzero_ps(); 4]; 2];
         for (four, columns) in fours.iter_mut().enumerate() {
-            let from = from.add(4 * four * pitch);
+            let from = from.add(4 * four * from_pitch);
             let a = _mm256_loadu_ps(from);
-            let b = _mm256_loadu_ps(from.add(pitch));
-            let c = _mm256_loadu_ps(from.add(2 * pitch));
-            let d = _mm256_loadu_ps(from.add(3 * pitch));
+            let b = _mm256_loadu_ps(from.add(from_pitch));
+            let c = _mm256_loadu_ps(from.add(2 * from_pitch));
+            let d = _mm256_loadu_ps(from.add(3 * from_pitch));
             let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
             let (next_low, next_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             columns[0] = _mm256_shuffle_ps::<0x44>(low, next_low);
@@ -61,8 +61,8 @@ pub(super) unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
         }
         for column in 0..4 {
             let (above, below) = (fours[0][column], fours[1][column]);
-            _mm256_storeu_ps(to.add(column * pitch), _mm256_permute2f128_ps::<0x20>(above, below));
-            _mm256_storeu_ps(to.add((column + 4) * pitch), _mm256_permute2f128_ps::<0x31>(above, below));
+            _mm256_storeu_ps(to.add(column * to_pitch), _mm256_permute2f128_ps::<0x20>(above, below));
+            _mm256_storeu_ps(to.add((column + 4) * to_pitch), _mm256_permute2f128_ps::<0x31>(above, below));
         }
     }
 }
@@ -134,9 +134,9 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+    unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize) {
         // SAFETY: the caller promises eight rows of eight numbers on both sides.
-        unsafe { transpose(from, to, pitch) }
+        unsafe { transpose(from, from_pitch, to, to_pitch) }
     }
 
     #[inline(always)]

@@ -68,10 +68,13 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+    unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize) {
         for (row, column) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
             // SAFETY: the caller promises sixteen rows of sixteen numbers on both sides: four squares of eight.
-            unsafe { super::avx2::transpose(from.add(row * pitch + column), to.add(column * pitch + row), pitch) };
+            unsafe {
+                let (from, to) = (from.add(row * from_pitch + column), to.add(column * to_pitch + row));
+                super::avx2::transpose(from, from_pitch, to, to_pitch);
+            }
         }
     }
 

@@ -80,11 +80,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn transpose(from: *const f32, to: *mut f32, pitch: usize) {
+    unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize) {
         for row in 0..Portable::N {
             for column in 0..Portable::N {
                 // SAFETY: the caller promises `N` rows of `N` numbers on both sides.
-                unsafe { *to.add(column * pitch + row) = *from.add(row * pitch + column) };
+                unsafe { *to.add(column * to_pitch + row) = *from.add(row * from_pitch + column) };
             }
         }
     }

@@ -57,8 +57,8 @@ impl Kernel for MakeLists<'_> {
                             sums = sums.add(found[1]);
                             from.advance(output.channels, taps.step);
                         }
-                        L::transpose(block.windows.as_ptr().cast(), turned.windows.as_mut_ptr().cast(), BLOCK);
-                        L::transpose(block.values.as_ptr().cast(), turned.values.as_mut_ptr().cast(), BLOCK);
+                        L::transpose(block.windows.as_ptr().cast(), BLOCK, turned.windows.as_mut_ptr().cast(), BLOCK);
+                        L::transpose(block.values.as_ptr().cast(), BLOCK, turned.values.as_mut_ptr().cast(), BLOCK);
                         let lists = channel * pitch;
                         let windows = self.living.windows.as_mut_ptr().add(lists);
                         let values = self.living.values.as_mut_ptr().add(lists);

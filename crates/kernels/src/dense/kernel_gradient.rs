@@ -1,0 +1,108 @@
+//! The gradient of the kernel over the whole batch, for a range of units.
+
+use std::ops::Range;
+
+use super::Dense;
+use super::turn::{copy_line, turn};
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::tile::{self, Runs, for_tile};
+
+/// Samples that are summed before the sums are stored.
+const SAMPLES: usize = 256;
+
+/// Most features of a panel.
+const WIDTH: usize = 32;
+
+/// Places of a unit's gradients, turned.
+fn pitch(n: usize) -> usize {
+    SAMPLES.min(n.next_multiple_of(16))
+}
+
+pub(super) fn scratch_len(units: usize, n: usize) -> usize {
+    (units + WIDTH) * pitch(n)
+}
+
+pub(super) struct KernelGradient<'a, X, Y> {
+    pub dense: Dense,
+    pub n: usize,
+    pub x: X,
+    pub dy: Y,
+    pub units: Range<usize>,
+    pub gradient: &'a mut [f32],
+    pub scratch: &'a mut [f32],
+}
+
+impl<'s, X: Fn(usize) -> &'s [f32], Y: Fn(usize) -> &'s [f32]> Kernel for KernelGradient<'_, X, Y> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (features, units, pitch) = (self.dense.features, self.units.len(), pitch(self.n));
+        let (turned, panel) = self.scratch.split_at_mut(units * pitch);
+        for first_sample in (0..self.n).step_by(SAMPLES) {
+            let n = SAMPLES.min(self.n - first_sample);
+            let (mut x, mut dy) = ([&[][..]; SAMPLES], [&[][..]; SAMPLES]);
+            for s in 0..n {
+                (x[s], dy[s]) = ((self.x)(first_sample + s), (self.dy)(first_sample + s));
+            }
+            turn::<L>(|s| dy[s], n, self.units.clone(), turned, pitch);
+            for first in (0..features).step_by(2 * L::N) {
+                let count = (features - first).min(2 * L::N);
+                let vectors = count.div_ceil(L::N);
+                for (row, to) in x.iter().zip(panel.chunks_exact_mut(vectors * L::N)).take(n) {
+                    copy_line::<L>(&row[first..][..count], to);
+                }
+                let gradient = &mut self.gradient[first..];
+                let mut strip = Strip { turned, pitch, panel, n, gradient, features, count, begin: first_sample == 0 };
+                let rows = tile::best::<L>(units, vectors);
+                let mut done = 0;
+                while done < units {
+                    let rows = rows.min(units - done);
+                    // SAFETY: the units are there, and the panel has a line of the strip's vectors for each sample.
+                    unsafe { for_tile!(rows, vectors, tile_of::<L>(&mut strip, done)) };
+                    done += rows;
+                }
+            }
+        }
+    }
+}
+
+/// Features that fill one or two vectors, with the samples that are summed.
+struct Strip<'a> {
+    turned: &'a [f32],
+    pitch: usize,
+    panel: &'a [f32],
+    n: usize,
+    /// From the strip's first feature on.
+    gradient: &'a mut [f32],
+    features: usize,
+    count: usize,
+    begin: bool,
+}
+
+/// `P` units of a strip from `unit` on.
+///
+/// # Safety
+/// There are so many units; the panel has `n` lines of `V * N` numbers.
+#[inline(always)]
+unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_>, unit: usize) {
+    let dy = strip.turned[unit * strip.pitch..].as_ptr();
+    let rows = std::array::from_fn(|p| dy.wrapping_add(p * strip.pitch));
+    let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: strip.n };
+    let to = strip.gradient[unit * strip.features..].as_mut_ptr();
+    let lanes = |v: usize| strip.count.saturating_sub(v * L::N).min(L::N);
+    let mut acc = [[L::splat(0.0); V]; P];
+    // SAFETY: rows and panel as the caller promises; `count` numbers of each unit are in the gradient, and a whole vector
+    // only where they fill it.
+    unsafe {
+        tile::multiply::<L, P, V>(&mut acc, &rows, &runs, strip.panel.as_ptr(), V * L::N);
+        for (p, acc) in acc.iter().enumerate() {
+            for (v, value) in acc.iter().enumerate() {
+                let to = to.add(p * strip.features + v * L::N);
+                let value = if strip.begin { *value } else { L::load_first(to, lanes(v)).add(*value) };
+                if lanes(v) == L::N { value.store(to) } else { value.store_first(to, lanes(v)) }
+            }
+        }
+    }
+}
