@@ -9,7 +9,6 @@ mod few;
 mod forward;
 mod input_gradient;
 mod kernel_gradient;
-mod turn;
 
 use std::ops::Range;
 

@@ -14,7 +14,9 @@ mod each;
 mod exponential;
 mod isa;
 mod lanes;
+mod prefetch;
 mod tile;
+mod turn;
 mod view;
 
 pub mod activation;
@@ -38,4 +40,5 @@ mod truth;
 
 pub use denormals::flush_denormals;
 pub use isa::Isa;
+pub use prefetch::prefetch;
 pub use view::{View, Window};

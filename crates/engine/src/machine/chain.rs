@@ -1,9 +1,9 @@
 //! Element-wise chains, block by block.
 
-use kernels::Isa;
 use kernels::activation::{activate, activation_gradient};
 use kernels::arithmetic::{self, binary};
 use kernels::buffer::Buffer;
+use kernels::{Isa, prefetch};
 
 use super::{Whole, pointwise};
 use crate::plan::{Argument, CELLS, Chain, Link, LinkWork};
@@ -74,6 +74,10 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
     let mut registers = [[0.0f32; BLOCK]; CELLS];
     for block in (0..len).step_by(BLOCK) {
         let n = BLOCK.min(len - block);
+        // Streams of a block are too short for the processor to see where they go on.
+        for store in stores.iter().filter(|store| !store.is_empty()) {
+            prefetch(&store[block + n..len.min(block + 2 * n)]);
+        }
         let mut cells: [&mut [f32]; 2 * CELLS] = Default::default();
         for (cell, store) in cells.iter_mut().zip(&mut stores).filter(|(_, store)| !store.is_empty()) {
             *cell = &mut store[block..block + n];
@@ -102,6 +106,12 @@ fn run_link(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &[&mut [
         arithmetic::Operand::Slice(slice) => slice,
         arithmetic::Operand::Scalar(_) => unreachable!("only two-sided arithmetic takes a number"),
     };
+    for argument in [link.a, link.b] {
+        if let Argument::Slice(fixed) = argument {
+            let numbers = whole.get(fixed);
+            prefetch(&numbers[at + n..numbers.len().min(at + 2 * n)]);
+        }
+    }
     match link.work {
         LinkWork::Binary(op) => binary(isa, pointwise::binary_op(op), a, b, y),
         LinkWork::Scale(by) => {

@@ -35,9 +35,12 @@ pub(crate) struct Group {
     spent: Vec<Vec<u64>>,
 }
 
-/// A group's part of a sum; one of the two is empty.
+/// A group's part of a sum; what the sum does not need is empty.
 #[derive(Debug, Default)]
 pub(crate) struct PartialSum {
+    /// A kernel's gradient in the order of its product, while the shards pass.
+    pub packed: Buffer,
+    /// In canonical layout.
     pub kernel: Buffer,
     pub numbers: Vec<f64>,
 }
@@ -55,14 +58,17 @@ impl Group {
     pub fn new(plan: &Plan, samples: Range<usize>) -> Group {
         let slots = plan.slots.iter().map(|slot| Buffer::zeros(plan.slot_len(slot, &samples))).collect();
         let sum = |sum: &crate::plan::Sum| {
-            let len = sum.len(&plan.values, samples.len());
+            let (len, numbers) = (sum.len(&plan.values, samples.len()), plan.values.lens[sum.write]);
             match sum.kind {
-                SumKind::Kernel(_) | SumKind::Canonical => {
-                    PartialSum { kernel: Buffer::zeros(len), numbers: Vec::new() }
-                }
+                SumKind::Kernel(product) => PartialSum {
+                    packed: Buffer::zeros(product.packed_len()),
+                    kernel: Buffer::zeros(numbers),
+                    numbers: Vec::new(),
+                },
+                SumKind::Canonical => PartialSum { kernel: Buffer::zeros(len), ..PartialSum::default() },
                 SumKind::Dense(_) => PartialSum::default(),
                 SumKind::Plain | SumKind::Mean | SumKind::Statistics { .. } => {
-                    PartialSum { kernel: Buffer::default(), numbers: vec![0.0; len] }
+                    PartialSum { numbers: vec![0.0; len], ..PartialSum::default() }
                 }
             }
         };
@@ -126,6 +132,12 @@ impl Group {
                 let mut spent = self.spent[context.stage][index];
                 timed(context.clock, &mut spent, || self.run_step(context, one, &shard));
                 self.spent[context.stage][index] = spent;
+            }
+        }
+        for sum in &stage.sums {
+            if let SumKind::Kernel(product) = context.plan.sums[*sum].kind {
+                let PartialSum { packed, kernel, .. } = &mut self.sums[*sum];
+                product.unpack(context.isa, packed, kernel);
             }
         }
     }

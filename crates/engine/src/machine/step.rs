@@ -190,7 +190,7 @@ pub(crate) fn add(
         Work::KernelGradient { product, .. } => {
             // The first shard overwrites what the last batch has left.
             let begin = shard.local.start == 0;
-            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), begin, &mut part.kernel, scratch);
+            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), begin, &mut part.packed, scratch);
         }
         Work::SumToChannels { .. } => {
             arithmetic::sum_to_channels(isa, read.view(0), n, read.samples(0), &mut part.numbers);

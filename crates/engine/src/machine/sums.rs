@@ -11,7 +11,7 @@ use crate::plan::{DenseGradient, Operand, Plan, Sum, SumKind};
 use crate::profile::timed;
 use crate::{Clock, Feed, Input};
 
-/// Numbers of a packed gradient that one task adds up.
+/// Numbers of a gradient that one task adds up.
 const TASK: usize = 1 << 14;
 
 /// Operations of a product over the batch that one task computes.
@@ -32,8 +32,8 @@ pub(crate) struct SumTask {
     index: usize,
     sum: Sum,
     result: Buffer,
-    /// The groups' parts together, or what a product over the batch works in.
-    kernel: Buffer,
+    /// What a product over the batch works in.
+    scratch: Buffer,
     numbers: Vec<f64>,
     /// Values a channel in each part, for statistics.
     counts: Vec<usize>,
@@ -44,15 +44,14 @@ pub(crate) struct SumTask {
 impl SumTask {
     pub fn new(plan: &Plan, index: usize) -> SumTask {
         let sum = plan.sums[index];
-        let (mut kernel, mut numbers, mut counts) = (Buffer::default(), Vec::new(), Vec::new());
+        let (mut scratch, mut numbers, mut counts) = (Buffer::default(), Vec::new(), Vec::new());
         match sum.kind {
-            SumKind::Kernel(product) => kernel = Buffer::zeros(product.packed_len()),
             SumKind::Dense(DenseGradient { dense, .. }) => {
                 let units = task_units(&dense, plan.batch);
                 let tasks = dense.units.div_ceil(units);
-                kernel = Buffer::zeros(tasks * Dense::kernel_gradient_scratch_len(units, plan.batch));
+                scratch = Buffer::zeros(tasks * Dense::kernel_gradient_scratch_len(units, plan.batch));
             }
-            SumKind::Canonical => {}
+            SumKind::Kernel(_) | SumKind::Canonical => {}
             SumKind::Plain | SumKind::Mean => numbers = vec![0.0; plan.values.lens[sum.write]],
             SumKind::Statistics { positions, shard } => {
                 let shards = plan.groups.iter().flat_map(|samples| Plan::shards(samples, shard));
@@ -61,7 +60,7 @@ impl SumTask {
                 counts = shards.iter().map(|n| n * positions).collect();
             }
         }
-        SumTask { index, sum, result: Buffer::default(), kernel, numbers, counts, spent: 0 }
+        SumTask { index, sum, result: Buffer::default(), scratch, numbers, counts, spent: 0 }
     }
 
     /// Nanoseconds of a product over the batch.
@@ -90,14 +89,10 @@ impl SumTask {
     }
 
     pub fn close(&mut self, closing: &Closing<'_>) {
-        let Closing { isa, plan, groups, .. } = *closing;
+        let Closing { plan, groups, .. } = *closing;
         match self.sum.kind {
-            SumKind::Dense(gradient) => self.spent += multiply(closing, &gradient, &mut self.result, &mut self.kernel),
-            SumKind::Kernel(product) => {
-                add_kernels(groups, self.index, 0, &mut self.kernel);
-                product.unpack(isa, &self.kernel, &mut self.result);
-            }
-            SumKind::Canonical => add_kernels(groups, self.index, 0, &mut self.result),
+            SumKind::Dense(gradient) => self.spent += multiply(closing, &gradient, &mut self.result, &mut self.scratch),
+            SumKind::Kernel(_) | SumKind::Canonical => add_kernels(groups, self.index, 0, &mut self.result),
             SumKind::Plain | SumKind::Mean => {
                 let divisor = if matches!(self.sum.kind, SumKind::Mean) { plan.batch as f64 } else { 1.0 };
                 for (place, result) in self.result.iter_mut().enumerate() {

@@ -104,7 +104,7 @@ pub(crate) struct Sum {
 /// What is kept while summing, and what becomes of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SumKind {
-    /// A packed kernel's gradient in f32.
+    /// A kernel's gradient in f32, summed as its product packs it.
     Kernel(Product),
     /// A kernel's gradient in f32 in its canonical layout.
     Canonical,
@@ -205,7 +205,7 @@ impl Sum {
     pub fn len(&self, values: &Values, samples: usize) -> usize {
         let numbers = values.lens[self.write];
         match self.kind {
-            SumKind::Kernel(product) => product.packed_len(),
+            SumKind::Kernel(product) => product.packed_len() + numbers,
             SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
             SumKind::Dense(_) => 0,
             SumKind::Statistics { shard, .. } => samples.div_ceil(shard) * numbers,

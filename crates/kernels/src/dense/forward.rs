@@ -1,10 +1,10 @@
 //! Forward: rows of the kernel are broadcast, samples lie across the lanes.
 
 use super::Dense;
-use super::turn::turn;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, for_tile};
+use crate::turn::turn;
 
 /// Samples that are turned together; with them a row of the kernel passes once.
 const SAMPLES: usize = 64;

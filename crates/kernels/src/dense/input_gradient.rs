@@ -1,10 +1,10 @@
 //! The gradient of the samples: features lie across the lanes, gradients are broadcast.
 
 use super::Dense;
-use super::turn::copy_line;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, for_tile};
+use crate::turn::copy_line;
 
 /// Units whose rows are brought together before all samples pass.
 const UNITS: usize = 512;

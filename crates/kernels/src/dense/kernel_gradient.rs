@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::Dense;
-use super::turn::{copy_line, turn};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, for_tile};
+use crate::turn::{copy_line, turn};
 
 /// Samples that are summed before the sums are stored.
 const SAMPLES: usize = 256;

@@ -4,11 +4,12 @@
 //! blocks of [`super::super::pack`]. Lanes beyond the channels are never read.
 
 use super::transform::{Transform, both};
-use crate::channels::load;
+use crate::channels::{load, store};
 use crate::conv2d::Conv2d;
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::turn::{MOST_LANES, turn};
 
 /// Which products read a packed kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub(crate) enum Reader {
     InputGradient,
 }
 
-/// Most numbers in a vector.
-const MOST_LANES: usize = 16;
+/// Nine taps of a square of channels.
+type Taps = [f32; 9 * MOST_LANES * MOST_LANES];
 
 /// How a packed kernel lies.
 #[derive(Clone, Copy)]
@@ -75,28 +76,65 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Pack<'_, F, 
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (order, transform) = (Order::of(self.conv, self.reader), self.transform);
-        let (inputs, place_len) = (order.inputs, order.place_len());
-        assert_eq!((self.kernel.len(), self.packed.len()), (self.conv.kernel_len(), T * T * place_len));
+        let order = Order::of(self.conv, self.reader);
+        assert_eq!((self.kernel.len(), self.packed.len()), (self.conv.kernel_len(), T * T * order.place_len()));
+        match self.reader {
+            Reader::Forward => self.across_outputs::<L>(&order),
+            Reader::InputGradient => self.across_inputs::<L>(&order),
+        }
+    }
+}
+
+impl<F: Transform<M, T>, const M: usize, const T: usize> Pack<'_, F, M, T> {
+    /// Inputs lie side by side in the kernel as in the lanes.
+    #[inline(always)]
+    fn across_inputs<L: Lanes>(self, order: &Order) {
+        let (transform, inputs, place_len) = (self.transform, order.inputs, order.place_len());
         for (output, kernel) in self.kernel.chunks_exact(9 * inputs).enumerate() {
             for first in (0..inputs).step_by(L::N) {
                 let count = L::N.min(inputs - first);
+                let to = &mut self.packed[order.at(first, output)..];
                 both!(
                     transform.kernel,
                     3,
                     T,
                     // SAFETY: `count` inputs of the tap lie behind `first`.
                     |i, j| unsafe { load::<L>(kernel[(3 * i + j) * inputs + first..].as_ptr(), count) },
-                    |i, j, value| {
-                        let mut numbers = [0.0; MOST_LANES];
-                        // SAFETY: no vector has more lanes.
-                        unsafe { value.store(numbers.as_mut_ptr()) };
-                        let packed = &mut self.packed[(i * T + j) * place_len..][..place_len];
-                        for (lane, number) in numbers.iter().enumerate().take(count) {
-                            packed[order.at(first + lane, output)] = *number;
-                        }
-                    }
+                    // SAFETY: `count` places lie behind `first` in its block.
+                    |i, j, value| unsafe { store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count) }
                 );
+            }
+        }
+    }
+
+    /// Squares of channels are turned, so that outputs lie in the lanes.
+    #[inline(always)]
+    fn across_outputs<L: Lanes>(self, order: &Order) {
+        let (transform, place_len) = (self.transform, order.place_len());
+        let (inputs, outputs) = (order.inputs, order.outputs);
+        let square = L::N * L::N;
+        let mut taps: Taps = [0.0; 9 * MOST_LANES * MOST_LANES];
+        for first in (0..outputs).step_by(L::N) {
+            let count = L::N.min(outputs - first);
+            for column in (0..inputs).step_by(L::N) {
+                let columns = column..inputs.min(column + L::N);
+                for (tap, to) in taps.chunks_exact_mut(square).enumerate().take(9) {
+                    let row = |output: usize| &self.kernel[((first + output) * 9 + tap) * inputs..][..inputs];
+                    turn::<L>(row, count, columns.clone(), to, L::N);
+                }
+                for (line, input) in columns.enumerate() {
+                    let from = &taps[line * L::N..];
+                    let to = &mut self.packed[order.at(input, first)..];
+                    both!(
+                        transform.kernel,
+                        3,
+                        T,
+                        // SAFETY: a line of a square has `N` numbers.
+                        |i, j| unsafe { L::load(from[(3 * i + j) * square..].as_ptr()) },
+                        // SAFETY: `count` places lie behind `first` in its block.
+                        |i, j, value| unsafe { store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count) }
+                    );
+                }
             }
         }
     }
@@ -118,25 +156,37 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Unpack<'_, F
         let (order, transform) = (Order::of(self.conv, Reader::Forward), self.transform);
         let (inputs, outputs, place_len) = (order.inputs, order.outputs, order.place_len());
         assert_eq!((self.kernel.len(), self.packed.len()), (self.conv.kernel_len(), T * T * place_len));
+        let square = L::N * L::N;
+        let mut taps: Taps = [0.0; 9 * MOST_LANES * MOST_LANES];
         for first in (0..outputs).step_by(L::N) {
             let count = L::N.min(outputs - first);
-            for input in 0..inputs {
-                let from = &self.packed[order.at(input, first)..];
-                both!(
-                    transform.kernel_back,
-                    T,
-                    3,
-                    // SAFETY: `count` outputs lie behind `first` in its block, whose width vectors divide.
-                    |i, j| unsafe { load::<L>(from[(i * T + j) * place_len..].as_ptr(), count) },
-                    |i, j, value| {
-                        let mut numbers = [0.0; MOST_LANES];
-                        // SAFETY: no vector has more lanes.
-                        unsafe { value.store(numbers.as_mut_ptr()) };
-                        for (lane, number) in numbers.iter().enumerate().take(count) {
-                            self.kernel[((first + lane) * 9 + 3 * i + j) * inputs + input] = *number;
-                        }
+            for column in (0..inputs).step_by(L::N) {
+                let columns = L::N.min(inputs - column);
+                for line in 0..columns {
+                    let from = &self.packed[order.at(column + line, first)..];
+                    let to = &mut taps[line * L::N..];
+                    both!(
+                        transform.kernel_back,
+                        T,
+                        3,
+                        // SAFETY: `count` outputs lie behind `first` in its block.
+                        |i, j| unsafe { load::<L>(from[(i * T + j) * place_len..].as_ptr(), count) },
+                        // SAFETY: a line of a square has `N` numbers.
+                        |i, j, value| unsafe { value.store(to[(3 * i + j) * square..].as_mut_ptr()) }
+                    );
+                }
+                for (tap, from) in taps.chunks_exact(square).enumerate().take(9) {
+                    let to = &mut self.kernel[(first * 9 + tap) * inputs + column..];
+                    if (columns, count) == (L::N, L::N) {
+                        // SAFETY: `N` outputs have `N` inputs of this tap from here on.
+                        unsafe { L::transpose(from.as_ptr(), L::N, to.as_mut_ptr(), 9 * inputs) };
+                        continue;
                     }
-                );
+                    for (lane, to) in to.chunks_mut(9 * inputs).enumerate().take(count) {
+                        let numbers = from.iter().skip(lane).step_by(L::N);
+                        to[..columns].iter_mut().zip(numbers).for_each(|(to, number)| *to = *number);
+                    }
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::channels::load;
 use crate::lanes::Lanes;
 
 /// Most numbers in a vector.
-const MOST_LANES: usize = 16;
+pub(crate) const MOST_LANES: usize = 16;
 
 /// A square that a register file turns.
 #[repr(align(64))]
@@ -14,7 +14,7 @@ struct Square([f32; MOST_LANES * MOST_LANES]);
 
 /// Fills a line of whole vectors, with zeros behind the numbers.
 #[inline(always)]
-pub(super) fn copy_line<L: Lanes>(from: &[f32], to: &mut [f32]) {
+pub(crate) fn copy_line<L: Lanes>(from: &[f32], to: &mut [f32]) {
     for (first, to) in (0..).step_by(L::N).zip(to.chunks_exact_mut(L::N)) {
         let count = from.len().saturating_sub(first).min(L::N);
         // SAFETY: `count` numbers lie behind `first`; the chunk is a vector.
@@ -25,7 +25,7 @@ pub(super) fn copy_line<L: Lanes>(from: &[f32], to: &mut [f32]) {
 /// Writes `to[c · pitch + s] = row(s)[columns.start + c]` for `n` rows; lanes behind the last row up to the next whole
 /// vector become zeros.
 #[inline(always)]
-pub(super) fn turn<'a, L: Lanes>(
+pub(crate) fn turn<'a, L: Lanes>(
     row: impl Fn(usize) -> &'a [f32],
     n: usize,
     columns: Range<usize>,
