@@ -167,7 +167,8 @@ impl Program {
         if let Some(output) = self.guarded.iter().find(is_bad) {
             return Err(NotFinite { output: output.clone() });
         }
-        self.machines[0].assign(variables);
+        let machine = &mut self.machines[0];
+        self.settings.threads.install(|| machine.assign(variables, clock));
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use kernels::buffer::Buffer;
 use kernels::{Isa, prefetch};
 
 use super::{Whole, pointwise};
-use crate::plan::{Argument, CELLS, Chain, Link, LinkWork};
+use crate::Variables;
+use crate::plan::{Argument, CELLS, Chain, Link, LinkWork, Update};
 
 /// Numbers that go through all links before the next: registers of this length fit the first-level cache.
 const BLOCK: usize = 512;
@@ -19,6 +20,31 @@ const TASK: usize = 32 * BLOCK;
 pub(crate) struct ChainTask {
     chain: Chain,
     stores: Vec<Buffer>,
+}
+
+/// A chain with the variables that it overwrites.
+#[derive(Debug)]
+pub(crate) struct UpdateTask {
+    update: Update,
+    stores: Vec<Buffer>,
+}
+
+impl UpdateTask {
+    pub fn new(update: &Update) -> UpdateTask {
+        let stores = update.variables.iter().map(|_| Buffer::default()).collect();
+        UpdateTask { update: update.clone(), stores }
+    }
+
+    /// Takes the variables out, or puts them back.
+    pub fn swap(&mut self, variables: &mut Variables, places: &[usize]) {
+        for (store, variable) in self.stores.iter_mut().zip(&self.update.variables) {
+            std::mem::swap(store, variables.at_mut(places[*variable]));
+        }
+    }
+
+    pub fn run(&mut self, isa: Isa, whole: &Whole<'_>) {
+        run(isa, &self.update.chain, whole, &mut self.stores);
+    }
 }
 
 /// A part of a chain's results: cells that are not used are empty.
@@ -46,12 +72,16 @@ impl ChainTask {
     }
 
     pub fn run(&mut self, isa: Isa, whole: &Whole<'_>) {
-        let mut stores = Stores::default();
-        for (cell, store) in stores.iter_mut().zip(&mut self.stores) {
-            *cell = &mut store[..];
-        }
-        run_part(isa, &self.chain, whole, 0, self.chain.len, stores);
+        run(isa, &self.chain, whole, &mut self.stores);
     }
+}
+
+fn run(isa: Isa, chain: &Chain, whole: &Whole<'_>, buffers: &mut [Buffer]) {
+    let mut stores = Stores::default();
+    for (cell, store) in stores.iter_mut().zip(buffers) {
+        *cell = &mut store[..];
+    }
+    run_part(isa, chain, whole, 0, chain.len, stores);
 }
 
 /// Numbers `start..start + len` of the chain; `stores` are cut to them.
@@ -72,6 +102,7 @@ fn run_part(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize
 
 fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize, mut stores: Stores<'_>) {
     let mut registers = [[0.0f32; BLOCK]; CELLS];
+    let mut result = [0.0f32; BLOCK];
     for block in (0..len).step_by(BLOCK) {
         let n = BLOCK.min(len - block);
         // Streams of a block are too short for the processor to see where they go on.
@@ -86,6 +117,11 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
             *cell = &mut register[..n];
         }
         for link in &chain.links {
+            if link.overwrites_argument() {
+                run_link(isa, link, whole, start + block, &cells, &mut result[..n]);
+                cells[link.to].copy_from_slice(&result[..n]);
+                continue;
+            }
             // What is written is taken out, so that the other cells can be read meanwhile.
             let written = std::mem::take(&mut cells[link.to]);
             run_link(isa, link, whole, start + block, &cells, written);

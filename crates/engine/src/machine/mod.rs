@@ -20,7 +20,7 @@ use crate::plan::{Fixed, Operand, Pack, Pass, Plan};
 use crate::profile::timed;
 use crate::{Clock, Feed, Input, Variables};
 
-use chain::ChainTask;
+use chain::{ChainTask, UpdateTask};
 use group::{Context, Group};
 use sums::{Closing, SumTask};
 
@@ -35,6 +35,7 @@ pub(crate) struct Machine {
     /// For each stage and pass the chains with their results.
     chains: Vec<Vec<Vec<ChainTask>>>,
     sums: Vec<SumTask>,
+    updates: Vec<UpdateTask>,
     results: Vec<Vec<f32>>,
     /// Where the program's variables stood at the last run.
     places: Vec<usize>,
@@ -104,10 +105,11 @@ impl Machine {
         let chains = plan.stages.iter().map(|stage| stage.passes.iter().map(chains_of).collect()).collect();
         let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone())).collect();
         let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
+        let updates = plan.updates.iter().map(UpdateTask::new).collect();
         let results = plan.outputs.iter().map(|output| vec![0.0; output.len]).collect();
         let places = vec![usize::MAX; plan.values.variables.len()];
         let spent = vec![Spent::default(); plan.stages.len()];
-        Machine { isa, plan, values, packs, groups, chains, sums, results, places, spent }
+        Machine { isa, plan, values, packs, groups, chains, sums, updates, results, places, spent }
     }
 
     /// The number of samples that this is for.
@@ -163,7 +165,11 @@ impl Machine {
     }
 
     /// Gives the variables their new values.
-    pub fn assign(&mut self, variables: &mut Variables) {
+    pub fn assign(&mut self, variables: &mut Variables, clock: Option<Clock>) {
+        let last = self.spent.len() - 1;
+        let mut spent = self.spent[last].passes;
+        timed(clock, &mut spent, || self.run_updates(variables));
+        self.spent[last].passes = spent;
         let Machine { plan, values, places, .. } = self;
         for one in plan.assignments.iter().filter(|one| !one.swap) {
             variables.at_mut(places[one.variable]).copy_from_slice(&values[one.value]);
@@ -171,6 +177,15 @@ impl Machine {
         for one in plan.assignments.iter().filter(|one| one.swap) {
             std::mem::swap(variables.at_mut(places[one.variable]), &mut values[one.value]);
         }
+    }
+
+    /// Updates read the old values of what the assignments behind them change.
+    fn run_updates(&mut self, variables: &mut Variables) {
+        let Machine { isa, values, updates, places, .. } = self;
+        updates.iter_mut().for_each(|task| task.swap(variables, places));
+        let whole = Whole { variables, places, values };
+        updates.par_iter_mut().with_max_len(1).for_each(|task| task.run(*isa, &whole));
+        updates.iter_mut().for_each(|task| task.swap(variables, places));
     }
 
     fn find_variables(&mut self, variables: &Variables) {

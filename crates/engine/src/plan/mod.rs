@@ -13,6 +13,7 @@ mod readers;
 mod show;
 mod slots;
 mod step;
+mod update;
 mod values;
 mod whole;
 
@@ -24,6 +25,7 @@ use kernels::conv2d::{Arithmetic, Product};
 
 pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
+pub(crate) use update::Update;
 pub(crate) use values::Values;
 pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 
@@ -66,6 +68,8 @@ pub(crate) struct Plan {
     /// Names of inputs of samples.
     pub names: Vec<String>,
     pub outputs: Vec<Output>,
+    /// What overwrites variables when all else is computed.
+    pub updates: Vec<Update>,
     pub assignments: Vec<Assignment>,
 }
 
@@ -170,7 +174,7 @@ impl Plan {
             len: graph.shape(*id).len(batch),
             from: builder.operand(*id, &slots),
         };
-        let outputs = graph.outputs().iter().map(output).collect();
+        let outputs: Vec<Output> = graph.outputs().iter().map(output).collect();
         let (names, packs, mut sums) = (builder.names, builder.packs, builder.sums);
         stages.iter_mut().for_each(|stage| stage.shard = shard(&stage.steps));
         for sum in &mut sums {
@@ -182,9 +186,13 @@ impl Plan {
             stage.passes = whole::passes(graph, &order, &readers, number, &mut values);
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
         }
-        let assignments = assignments(graph, &mut values, &mut stages[0].passes);
+        let mut assignments = assignments(graph, &mut values, &mut stages[0].passes);
+        let updates = match keep_all {
+            true => Vec::new(),
+            false => update::updates(&mut stages, &mut assignments, &outputs, &mut values),
+        };
         let groups = groups(batch, &Cost::new(&stages, &sums, &values));
-        Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, assignments }
+        Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, updates, assignments }
     }
 
     /// The shards of a group, `shard` samples each, as samples counted from its first.

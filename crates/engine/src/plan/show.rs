@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Argument, DenseGradient, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
+use super::{Argument, Chain, DenseGradient, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,6 +26,10 @@ impl fmt::Display for Plan {
         }
         for output in &self.outputs {
             writeln!(f, "output {} = {}", output.name, output.from)?;
+        }
+        for update in &self.updates {
+            write!(f, "update ")?;
+            show_chain(f, &update.chain, update.variables.iter().map(|variable| Fixed::Variable(*variable)))?;
         }
         for assignment in &self.assignments {
             let (path, _) = &self.values.variables[assignment.variable];
@@ -75,13 +79,18 @@ fn show_pass(f: &mut fmt::Formatter<'_>, pass: &Pass) -> fmt::Result {
         }
         Pass::Chains(chains) => {
             for chain in chains {
-                let links: Vec<String> = chain.links.iter().map(ToString::to_string).collect();
-                let stores: Vec<String> = chain.stores.iter().map(|value| format!("v{value}")).collect();
-                writeln!(f, "  {} = chain of {}: {}", stores.join(", "), chain.len, links.join("; "))?;
+                write!(f, "  ")?;
+                show_chain(f, chain, chain.stores.iter().map(|value| Fixed::Value(*value)))?;
             }
         }
     }
     Ok(())
+}
+
+fn show_chain(f: &mut fmt::Formatter<'_>, chain: &Chain, stores: impl Iterator<Item = Fixed>) -> fmt::Result {
+    let links: Vec<String> = chain.links.iter().map(ToString::to_string).collect();
+    let stores: Vec<String> = stores.map(|store| store.to_string()).collect();
+    writeln!(f, "{} = chain of {}: {}", stores.join(", "), chain.len, links.join("; "))
 }
 
 impl fmt::Display for Link {

@@ -50,6 +50,13 @@ pub(crate) struct Link {
     pub to: usize,
 }
 
+impl Link {
+    /// Whether its result takes the place of what it reads.
+    pub fn overwrites_argument(&self) -> bool {
+        [self.a, self.b].iter().any(|argument| matches!(argument, Argument::Cell(cell) if *cell == self.to))
+    }
+}
+
 /// What a link computes of its arguments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LinkWork {
