@@ -10,20 +10,20 @@ pub struct Network {
 }
 
 /// A network while it is built.
-#[derive(Default)]
 struct Builder {
+    activation: Activation,
     graph: Graph,
     parameters: Vec<(String, Vec<usize>)>,
 }
 
 /// The network of experiments/cifar_cnn.yaml.
 pub fn cifar_cnn() -> Network {
-    let mut builder = Builder::default();
+    let mut builder = Builder::of(Activation::Relu);
     let mut x = builder.image(32, 3);
     for (number, filters) in [32, 64, 64].into_iter().enumerate() {
         x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 0));
         x = builder.add_bias(&format!("conv2d_{number}"), x);
-        x = builder.relu(x);
+        x = builder.activate(x);
         if number < 2 {
             x = builder.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
         }
@@ -31,13 +31,28 @@ pub fn cifar_cnn() -> Network {
     builder.perceptron(x, &[64, 10])
 }
 
+/// The network of benches/experiments/cifar_cnn_smooth.yaml: no gradient is zero.
+pub fn smooth() -> Network {
+    let mut builder = Builder::of(Activation::Gelu);
+    let mut x = builder.image(32, 3);
+    for (number, filters) in [32, 64, 64].into_iter().enumerate() {
+        x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 0));
+        x = builder.add_bias(&format!("conv2d_{number}"), x);
+        x = builder.activate(x);
+        if number < 2 {
+            x = builder.average_pool(x);
+        }
+    }
+    builder.perceptron(x, &[64, 10])
+}
+
 /// ResNet-20 with shortcuts of option A (He et al. 2015, section 4.2).
 pub fn resnet20() -> Network {
-    let mut builder = Builder::default();
+    let mut builder = Builder::of(Activation::Relu);
     let mut x = builder.image(32, 3);
     x = builder.convolution("conv2d", x, 16, Window::square(3, 1, 1));
     x = builder.batch_norm("conv2d", x);
-    x = builder.relu(x);
+    x = builder.activate(x);
     for (stage, filters) in [16, 32, 64].into_iter().enumerate() {
         for block in 0..3 {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
@@ -49,27 +64,31 @@ pub fn resnet20() -> Network {
     builder.finish(scores)
 }
 
-/// LeNet-5 as in experiments/mnist_lenet5.yaml (LeCun et al. 1998), with max pooling and relu.
+/// LeNet-5 as in experiments/mnist_lenet5.yaml (LeCun et al. 1998), with averages and tanh.
 pub fn lenet5() -> Network {
-    let mut builder = Builder::default();
+    let mut builder = Builder::of(Activation::Tanh);
     let mut x = builder.image(28, 1);
     for (path, filters, padding) in [("conv2d_0", 6, 2), ("conv2d_1", 16, 0)] {
         x = builder.convolution(path, x, filters, Window::square(5, 1, padding));
         x = builder.add_bias(path, x);
-        x = builder.relu(x);
-        x = builder.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+        x = builder.activate(x);
+        x = builder.average_pool(x);
     }
     builder.perceptron(x, &[120, 84, 10])
 }
 
 /// The perceptron 784-512-512-10 of benches/experiments/mlp.yaml.
 pub fn mlp() -> Network {
-    let mut builder = Builder::default();
+    let mut builder = Builder::of(Activation::Relu);
     let x = builder.image(28, 1);
     builder.perceptron(x, &[512, 512, 10])
 }
 
 impl Builder {
+    fn of(activation: Activation) -> Builder {
+        Builder { activation, graph: Graph::default(), parameters: Vec::new() }
+    }
+
     fn image(&mut self, size: usize, channels: usize) -> NodeId {
         let image = self.graph.input("image", Shape::batched(&[size, size, channels]), DType::U8);
         self.graph.push(Op::Normalize { scale: vec![1.0 / 255.0; channels], shift: vec![0.0; channels] }, &[image])
@@ -100,21 +119,25 @@ impl Builder {
         self.graph.push(Op::AddBias, &[y, bias])
     }
 
-    /// Dense layers with relu between them, and the end.
+    /// Dense layers with activations between them, and the end.
     fn perceptron(mut self, x: NodeId, units: &[usize]) -> Network {
         let features = self.graph.shape(x).sample_len();
         let mut x = self.graph.reshape(x, &[features]);
         for (number, units) in units.iter().enumerate() {
             if number > 0 {
-                x = self.relu(x);
+                x = self.activate(x);
             }
             x = self.dense(&format!("dense_{number}"), x, *units);
         }
         self.finish(x)
     }
 
-    fn relu(&mut self, x: NodeId) -> NodeId {
-        self.graph.push(Op::Activate(Activation::Relu), &[x])
+    fn activate(&mut self, x: NodeId) -> NodeId {
+        self.graph.push(Op::Activate(self.activation), &[x])
+    }
+
+    fn average_pool(&mut self, x: NodeId) -> NodeId {
+        self.graph.push(Op::AveragePool2d { window: Window::square(2, 2, 0) }, &[x])
     }
 
     fn batch_norm(&mut self, path: &str, x: NodeId) -> NodeId {
@@ -127,7 +150,7 @@ impl Builder {
         let (first, second) = (format!("{path}/first"), format!("{path}/second"));
         let mut y = self.convolution(&first, x, filters, Window::square(3, stride, 1));
         y = self.batch_norm(&first, y);
-        y = self.relu(y);
+        y = self.activate(y);
         y = self.convolution(&second, y, filters, Window::square(3, 1, 1));
         y = self.batch_norm(&second, y);
         self.graph.set_scope(path);
@@ -138,12 +161,12 @@ impl Builder {
             self.graph.push(Op::PadChannels { to: filters }, &[kept])
         };
         let sum = self.graph.add(y, shortcut);
-        self.relu(sum)
+        self.activate(sum)
     }
 
     /// Loss, gradients and adam.
     fn finish(self, scores: NodeId) -> Network {
-        let Builder { mut graph, parameters } = self;
+        let Builder { mut graph, parameters, .. } = self;
         graph.set_scope("loss");
         let labels = graph.input("label", Shape::batched(&[]), DType::Index);
         let losses = graph.push(Op::CrossEntropy { label_smoothing: 0.0, from_logits: true }, &[scores, labels]);
