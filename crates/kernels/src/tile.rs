@@ -54,6 +54,20 @@ pub(crate) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(
             let mut k = start;
             // SAFETY: the caller promises that runs and weights can be read.
             unsafe {
+                // Runs of images of one and three channels are too short for a loop, which only costs where tiles are full.
+                match runs.len {
+                    5 if P >= 6 => {
+                        add_run::<L, P, V, 5>(acc, &pixels, k, weights, pitch);
+                        weights = weights.add(5 * pitch);
+                        continue;
+                    }
+                    9 if P >= 6 => {
+                        add_run::<L, P, V, 9>(acc, &pixels, k, weights, pitch);
+                        weights = weights.add(9 * pitch);
+                        continue;
+                    }
+                    _ => {}
+                }
                 while k + 2 <= start + runs.len {
                     add_products::<L, P, V>(acc, &pixels, k, weights);
                     add_products::<L, P, V>(acc, &pixels, k + 1, weights.add(pitch));
@@ -66,6 +80,24 @@ pub(crate) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(
                 }
             }
         }
+    }
+}
+
+/// The products of a run of known length.
+///
+/// # Safety
+/// As [`multiply`], for the run from `k` on.
+#[inline(always)]
+unsafe fn add_run<L: Lanes, const P: usize, const V: usize, const LEN: usize>(
+    acc: &mut [[L; V]; P],
+    pixels: &[*const f32; P],
+    k: usize,
+    weights: *const f32,
+    pitch: usize,
+) {
+    for step in 0..LEN {
+        // SAFETY: the caller's promise.
+        unsafe { add_products::<L, P, V>(acc, pixels, k + step, weights.add(step * pitch)) };
     }
 }
 
@@ -94,7 +126,8 @@ unsafe fn add_products<L: Lanes, const P: usize, const V: usize>(
     }
 }
 
-/// Calls `$function::<L, P, V>(arguments)` for run-time counts of pixels and vectors.
+/// Calls `$function::<L, P, V>(arguments)` for run-time counts of pixels and vectors; the largest only where there are
+/// registers for them, so that they are not compiled for nothing.
 macro_rules! for_tile {
     ($pixels:expr, $vectors:expr, $function:ident::<$lanes:ident>($($argument:expr),*)) => {
         match ($pixels, $vectors) {
@@ -110,24 +143,24 @@ macro_rules! for_tile {
             (10, 1) => $function::<$lanes, 10, 1>($($argument),*),
             (11, 1) => $function::<$lanes, 11, 1>($($argument),*),
             (12, 1) => $function::<$lanes, 12, 1>($($argument),*),
-            (13, 1) => $function::<$lanes, 13, 1>($($argument),*),
-            (14, 1) => $function::<$lanes, 14, 1>($($argument),*),
-            (15, 1) => $function::<$lanes, 15, 1>($($argument),*),
-            (16, 1) => $function::<$lanes, 16, 1>($($argument),*),
+            (13, 1) if <$lanes>::N == 16 => $function::<$lanes, 13, 1>($($argument),*),
+            (14, 1) if <$lanes>::N == 16 => $function::<$lanes, 14, 1>($($argument),*),
+            (15, 1) if <$lanes>::N == 16 => $function::<$lanes, 15, 1>($($argument),*),
+            (16, 1) if <$lanes>::N == 16 => $function::<$lanes, 16, 1>($($argument),*),
             (1, 2) => $function::<$lanes, 1, 2>($($argument),*),
             (2, 2) => $function::<$lanes, 2, 2>($($argument),*),
             (3, 2) => $function::<$lanes, 3, 2>($($argument),*),
             (4, 2) => $function::<$lanes, 4, 2>($($argument),*),
             (5, 2) => $function::<$lanes, 5, 2>($($argument),*),
             (6, 2) => $function::<$lanes, 6, 2>($($argument),*),
-            (7, 2) => $function::<$lanes, 7, 2>($($argument),*),
-            (8, 2) => $function::<$lanes, 8, 2>($($argument),*),
-            (9, 2) => $function::<$lanes, 9, 2>($($argument),*),
-            (10, 2) => $function::<$lanes, 10, 2>($($argument),*),
-            (11, 2) => $function::<$lanes, 11, 2>($($argument),*),
-            (12, 2) => $function::<$lanes, 12, 2>($($argument),*),
-            (13, 2) => $function::<$lanes, 13, 2>($($argument),*),
-            (14, 2) => $function::<$lanes, 14, 2>($($argument),*),
+            (7, 2) if <$lanes>::N == 16 => $function::<$lanes, 7, 2>($($argument),*),
+            (8, 2) if <$lanes>::N == 16 => $function::<$lanes, 8, 2>($($argument),*),
+            (9, 2) if <$lanes>::N == 16 => $function::<$lanes, 9, 2>($($argument),*),
+            (10, 2) if <$lanes>::N == 16 => $function::<$lanes, 10, 2>($($argument),*),
+            (11, 2) if <$lanes>::N == 16 => $function::<$lanes, 11, 2>($($argument),*),
+            (12, 2) if <$lanes>::N == 16 => $function::<$lanes, 12, 2>($($argument),*),
+            (13, 2) if <$lanes>::N == 16 => $function::<$lanes, 13, 2>($($argument),*),
+            (14, 2) if <$lanes>::N == 16 => $function::<$lanes, 14, 2>($($argument),*),
             other => unreachable!("no tile of {other:?}"),
         }
     };

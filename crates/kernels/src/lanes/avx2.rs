@@ -97,8 +97,25 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     unsafe fn store_first(self, to: *mut f32, count: usize) {
-        // SAFETY: the caller promises `count` writable numbers; masked lanes are not touched.
-        unsafe { _mm256_maskstore_ps(to, first(count), self.0) }
+        // By halves, since some processors take many cycles for a store with a mask.
+        // SAFETY: the caller promises `count` writable numbers; the parts together are as many.
+        unsafe {
+            if count == Avx2::N {
+                return self.store(to);
+            }
+            let (mut rest, mut to) = (_mm256_castps256_ps128(self.0), to);
+            if count & 4 != 0 {
+                _mm_storeu_ps(to, rest);
+                (rest, to) = (_mm256_extractf128_ps::<1>(self.0), to.add(4));
+            }
+            if count & 2 != 0 {
+                _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
+                (rest, to) = (_mm_movehl_ps(rest, rest), to.add(2));
+            }
+            if count & 1 != 0 {
+                _mm_store_ss(to, rest);
+            }
+        }
     }
 
     #[inline(always)]
