@@ -110,6 +110,31 @@ fn variables_change_places_and_nothing_is_needed_of_a_batch() {
 }
 
 #[test]
+fn variables_that_are_overwritten_are_read_before() {
+    // a and b read each other, c only itself and twice, also after its first use; d is read by what becomes e.
+    let mut g = Graph::new();
+    let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|path| g.variable(path, &[3]));
+    let sum = g.add(a, b);
+    let product = g.multiply(a, b);
+    g.assign(a, sum);
+    g.assign(b, product);
+    let double = g.scale(c, 2.0);
+    let root = g.sqrt(double);
+    let back = g.subtract(c, root);
+    g.assign(c, back);
+    let [half, ahead] = [g.scale(d, 0.5), g.offset(d, 1.0)];
+    g.assign(d, half);
+    g.assign(e, ahead);
+    let paths = ["a", "b", "c", "d", "e"];
+    let mut variables = Variables::new(&paths.map(|path| (path.to_string(), vec![3])));
+    for (path, start) in paths.into_iter().zip([[2.0; 3], [5.0; 3], [8.0; 3], [4.0; 3], [0.0; 3]]) {
+        variables.set(path, &start);
+    }
+    Program::new(&g, &settings()).run(&mut variables, &feed(&[], 0)).unwrap();
+    assert_eq!(paths.map(|path| variables.value(path).unwrap()[2]), [7.0, 10.0, 4.0, 2.0, 5.0]);
+}
+
+#[test]
 fn kernels_are_read_anew_when_they_have_changed() {
     let mut g = Graph::new();
     let x = g.input("x", Shape::batched(&[2]), DType::F32);
