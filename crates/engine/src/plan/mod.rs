@@ -2,8 +2,8 @@
 //!
 //! The batch is cut into shards of samples, which are dealt to groups. A group is one unit of work: one thread runs its
 //! shards in order and adds what is summed over the batch to the group's own sums; after that the groups' sums are added
-//! in order. How many groups there are follows from the batch and the sums' size alone, so threads never show in the
-//! bits.
+//! in order. How many groups there are follows from the batch, the products and the sums alone, so threads never show in
+//! the bits. What an optimizer overwrites comes last, when the guarded outputs are known.
 
 mod build;
 mod fuse;
