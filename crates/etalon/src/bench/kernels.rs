@@ -18,6 +18,9 @@ use crate::pipeline;
 /// Images that go through a kernel together, as in a shard of the plan.
 const IMAGES: usize = 8;
 
+/// Most samples that go through a dense layer together.
+const SAMPLES: usize = 64;
+
 /// How long each kernel is run; its fastest run counts.
 const SECONDS: f64 = 0.03;
 
@@ -72,17 +75,17 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
             });
         }
     }
-    let mut seen: Vec<Dense> = Vec::new();
+    let (samples, mut seen) = (batch.min(SAMPLES), Vec::<Dense>::new());
     for (layer, dense) in program.dense_layers(batch) {
         if !seen.contains(&dense) {
             seen.push(dense);
             rows.push(Row {
                 layer,
-                shape: format!("{} to {}", dense.features, dense.units),
+                shape: format!("{} to {}, {samples} samples", dense.features, dense.units),
                 method: "direct",
                 taken_by: ARITHMETICS.iter().map(|(_, name)| *name).collect(),
                 is_taken: true,
-                gflops: dense_rates(settings.isa, &dense),
+                gflops: dense_rates(settings.isa, &dense, samples),
             });
         }
     }
@@ -149,8 +152,8 @@ fn rates(isa: Isa, product: &Product) -> [f64; 3] {
     .map(|seconds| (conv.flops() * n as u64) as f64 * 1e-9 / seconds)
 }
 
-fn dense_rates(isa: Isa, dense: &Dense) -> [f64; 3] {
-    let (n, Dense { features, units }) = (IMAGES, *dense);
+fn dense_rates(isa: Isa, dense: &Dense, n: usize) -> [f64; 3] {
+    let Dense { features, units } = *dense;
     let (x, mut dx) = (numbers(n * features), numbers(n * features));
     let (dy, mut y) = (numbers(n * units), numbers(n * units));
     let (kernel, mut gradient) = (numbers(dense.kernel_len()), numbers(dense.kernel_len()));
