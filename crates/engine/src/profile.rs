@@ -1,6 +1,6 @@
 //! What the parts of a run take, by the clock of whoever asks: the engine itself has none.
 
-use graph::Graph;
+use graph::{Graph, NodeId};
 
 use crate::machine::Machine;
 use crate::plan::{DenseGradient, SumKind};
@@ -44,31 +44,25 @@ pub(crate) fn parts(graph: &Graph, machine: &Machine) -> Vec<Part> {
             flops: 0,
             nanoseconds,
         };
+        let of_node = |id: NodeId, work: String, flops: u64, nanoseconds: u64| {
+            let node = graph.node(id);
+            let flops = flops * plan.batch as u64;
+            Part { work, path: node.path.clone(), backward: node.backward, flops, nanoseconds }
+        };
         let spent = machine.spent(number);
         parts.push(between("values of the whole batch", spent.passes));
         parts.push(between("kernels in the order of tiles", spent.packs));
         for (index, step) in stage.steps.iter().enumerate() {
-            let node = graph.node(step.node);
-            parts.push(Part {
-                work: step.work.name(),
-                path: node.path.clone(),
-                backward: node.backward,
-                flops: step.work.flops() * plan.batch as u64,
-                nanoseconds: machine.spent_by_step(number, index),
-            });
+            let nanoseconds = machine.spent_by_step(number, index);
+            parts.push(of_node(step.node, step.work.name(), step.work.flops(), nanoseconds));
         }
         let mut sums = spent.sums;
         for &index in &stage.sums {
             if let SumKind::Dense(DenseGradient { dense, .. }) = plan.sums[index].kind {
-                let (node, nanoseconds) = (graph.node(plan.sums[index].node), machine.spent_by_sum(index));
+                let nanoseconds = machine.spent_by_sum(index);
                 sums = sums.saturating_sub(nanoseconds);
-                parts.push(Part {
-                    work: "kernel_gradient over the batch".to_string(),
-                    path: node.path.clone(),
-                    backward: node.backward,
-                    flops: dense.flops() * plan.batch as u64,
-                    nanoseconds,
-                });
+                let work = "kernel_gradient over the batch".to_string();
+                parts.push(of_node(plan.sums[index].node, work, dense.flops(), nanoseconds));
             }
         }
         parts.push(between("sums over groups", sums));

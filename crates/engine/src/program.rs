@@ -110,7 +110,7 @@ impl Program {
 
     /// The same of dense layers.
     pub fn dense_layers(&self, batch: usize) -> Vec<(String, Dense)> {
-        self.of_steps(batch, |work| work.dense().map(|(dense, _)| *dense))
+        self.of_steps(batch, |work| work.dense().copied())
     }
 
     fn of_steps<T>(&self, batch: usize, pick: impl Fn(&Work) -> Option<T>) -> Vec<(String, T)> {

@@ -1,5 +1,5 @@
-//! Prints what everything but convolutions takes on this processor, one thread, for each instruction set: microseconds an
-//! image. (`etalon bench kernels` times convolutions.)
+//! Prints what everything but products takes on this processor, one thread, for each instruction set: microseconds an image.
+//! (`etalon bench kernels` times the products.)
 //!
 //!     cargo run --release -p kernels --example rates -- 64
 //!
@@ -9,7 +9,6 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kernels::activation::{Activation, activate_in_place, activation_gradient_in_place};
-use kernels::dense::Dense;
 use kernels::dropout::{Dropout, dropout};
 use kernels::input::normalize_bytes;
 use kernels::pool::{Pool, max_pool, max_pool_gradient};
@@ -21,7 +20,6 @@ fn main() {
     for isa in Isa::available() {
         println!("{}, {n} images", isa.name());
         others(isa, n);
-        [(784, 512), (512, 512), (1024, 64), (256, 120)].into_iter().for_each(|sizes| dense(isa, n, sizes));
         println!();
     }
 }
@@ -41,24 +39,6 @@ fn seconds(mut run: impl FnMut()) -> f64 {
 /// Numbers that are neither zero nor denormal.
 fn numbers(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i * 7 % 13) as f32 / 13.0 - 0.45).collect()
-}
-
-/// The products of a dense layer, with GFLOP/s.
-fn dense(isa: Isa, n: usize, (features, units): (usize, usize)) {
-    let dense = Dense { features, units };
-    let (x, mut dx) = (numbers(n * features), numbers(n * features));
-    let (dy, mut y) = (numbers(n * units), numbers(n * units));
-    let (kernel, mut gradient) = (numbers(dense.kernel_len()), numbers(dense.kernel_len()));
-    let mut scratch = vec![0.0; dense.scratch_len().max(Dense::kernel_gradient_scratch_len(units, n))];
-    let report = |what: &str, seconds: f64| {
-        let (microseconds, rate) = (seconds * 1e6 / n as f64, (dense.flops() * n as u64) as f64 * 1e-9 / seconds);
-        println!("{:28} {microseconds:9.2}   us an image{rate:6.0} GFLOP/s", format!("{features} to {units}, {what}"));
-    };
-    report("forward", seconds(|| dense.forward(isa, n, &x, &kernel, None, true, black_box(&mut y), &mut scratch)));
-    report("input", seconds(|| dense.input_gradient(isa, n, &dy, &kernel, black_box(&mut dx), &mut scratch)));
-    let (x, dy) = (|s: usize| &x[s * features..][..features], |s: usize| &dy[s * units..][..units]);
-    let gradient = &mut gradient;
-    report("kernel", seconds(|| dense.kernel_gradient(isa, n, x, dy, 0..units, black_box(gradient), &mut scratch)));
 }
 
 fn others(isa: Isa, n: usize) {

@@ -14,6 +14,9 @@ use std::ops::Range;
 
 use crate::Isa;
 
+/// Most features that are brought together as lines of a panel.
+const WIDTH: usize = 32;
+
 /// A dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dense {

@@ -16,6 +16,19 @@ pub(crate) struct Runs {
     pub len: usize,
 }
 
+impl Runs {
+    /// A single run.
+    pub fn one(len: usize) -> Runs {
+        Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len }
+    }
+}
+
+/// Lanes of vector `v` that `channels` fill.
+#[inline(always)]
+pub(crate) fn lanes_of<L: Lanes>(channels: usize, v: usize) -> usize {
+    channels.saturating_sub(v * L::N).min(L::N)
+}
+
 /// Most pixels of a tile with one vector and with two vectors of channels, by the registers of the instruction set: those
 /// for sums and, with eight lanes, those for the places of pixels.
 pub(crate) fn most_pixels<L: Lanes>(vectors: usize) -> usize {

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20|lenet5|mlp|smooth] [--arithmetic fast]
 //!
-//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 12,800 of LeNet-5 and the perceptron). Prints one JSON
-//! line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
+//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 12,800 of LeNet-5
+//! and the perceptron). Prints one JSON line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
 //! the machine disturb less. With `--plan` it prints the plan instead, with `--profile` what each part of a step takes.
 
 mod networks;

@@ -9,6 +9,9 @@ pub struct Network {
     pub state: Vec<(String, Vec<usize>)>,
 }
 
+/// The window of pools that halve both sides.
+const HALVES: Window = Window { kernel: [2; 2], stride: [2; 2], padding: [0; 4], dilation: [1; 2] };
+
 /// A network while it is built.
 struct Builder {
     activation: Activation,
@@ -18,29 +21,24 @@ struct Builder {
 
 /// The network of experiments/cifar_cnn.yaml.
 pub fn cifar_cnn() -> Network {
-    let mut builder = Builder::of(Activation::Relu);
-    let mut x = builder.image(32, 3);
-    for (number, filters) in [32, 64, 64].into_iter().enumerate() {
-        x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 0));
-        x = builder.add_bias(&format!("conv2d_{number}"), x);
-        x = builder.activate(x);
-        if number < 2 {
-            x = builder.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
-        }
-    }
-    builder.perceptron(x, &[64, 10])
+    tutorial(Activation::Relu, &Op::MaxPool2d { window: HALVES })
 }
 
 /// The network of benches/experiments/cifar_cnn_smooth.yaml: no gradient is zero.
 pub fn smooth() -> Network {
-    let mut builder = Builder::of(Activation::Gelu);
+    tutorial(Activation::Gelu, &Op::AveragePool2d { window: HALVES })
+}
+
+/// The tutorial's network with these activations and pools.
+fn tutorial(activation: Activation, pool: &Op) -> Network {
+    let mut builder = Builder::of(activation);
     let mut x = builder.image(32, 3);
     for (number, filters) in [32, 64, 64].into_iter().enumerate() {
         x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 0));
         x = builder.add_bias(&format!("conv2d_{number}"), x);
         x = builder.activate(x);
         if number < 2 {
-            x = builder.average_pool(x);
+            x = builder.graph.push(pool.clone(), &[x]);
         }
     }
     builder.perceptron(x, &[64, 10])
@@ -72,7 +70,7 @@ pub fn lenet5() -> Network {
         x = builder.convolution(path, x, filters, Window::square(5, 1, padding));
         x = builder.add_bias(path, x);
         x = builder.activate(x);
-        x = builder.average_pool(x);
+        x = builder.graph.push(Op::AveragePool2d { window: HALVES }, &[x]);
     }
     builder.perceptron(x, &[120, 84, 10])
 }
@@ -134,10 +132,6 @@ impl Builder {
 
     fn activate(&mut self, x: NodeId) -> NodeId {
         self.graph.push(Op::Activate(self.activation), &[x])
-    }
-
-    fn average_pool(&mut self, x: NodeId) -> NodeId {
-        self.graph.push(Op::AveragePool2d { window: Window::square(2, 2, 0) }, &[x])
     }
 
     fn batch_norm(&mut self, path: &str, x: NodeId) -> NodeId {

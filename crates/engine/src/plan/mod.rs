@@ -22,6 +22,7 @@ use std::ops::Range;
 use graph::{Graph, NodeId, Op};
 use kernels::View;
 use kernels::conv2d::{Arithmetic, Product};
+use kernels::dense::Dense;
 
 pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
@@ -288,7 +289,7 @@ impl Cost {
         let works = || stages.iter().flat_map(|stage| &stage.steps).map(|step| &step.work);
         let dense = |sum: &Sum| if let SumKind::Dense(one) = sum.kind { one.dense.flops() } else { 0 };
         let summed = sums.iter().map(|sum| sum.len(values, PACKET)).sum();
-        let read: usize = works().filter_map(Work::dense).map(|(dense, _)| dense.kernel_len()).sum();
+        let read: usize = works().filter_map(Work::dense).map(Dense::kernel_len).sum();
         let flops = works().map(Work::flops).chain(sums.iter().map(dense)).sum();
         Cost { flops, summed, passed: summed + read }
     }

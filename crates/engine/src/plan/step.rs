@@ -201,10 +201,10 @@ impl Work {
         }
     }
 
-    /// The kernel of a dense layer that it reads.
-    pub fn dense(&self) -> Option<(&Dense, Fixed)> {
+    /// The dense layer whose kernel it reads.
+    pub fn dense(&self) -> Option<&Dense> {
         match self {
-            Work::Dense { dense, kernel, .. } | Work::DenseBack { dense, kernel } => Some((dense, *kernel)),
+            Work::Dense { dense, .. } | Work::DenseBack { dense, .. } => Some(dense),
             _ => None,
         }
     }

@@ -62,7 +62,8 @@ fn variables_of(chain: &Chain, assignments: &[Assignment], outputs: &[Output]) -
 }
 
 fn reads(chain: &Chain, variable: usize) -> bool {
-    let is_it = |argument: &Argument| matches!(argument, Argument::Slice(f) | Argument::Number(f) if *f == Fixed::Variable(variable));
+    let variable = Fixed::Variable(variable);
+    let is_it = |argument: &Argument| matches!(argument, Argument::Slice(f) | Argument::Number(f) if *f == variable);
     chain.links.iter().any(|link| is_it(&link.a) || is_it(&link.b))
 }
 

@@ -5,7 +5,7 @@ use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile};
+use crate::tile::{self, Runs, for_tile, lanes_of};
 
 /// `y = conv(x, kernel) + bias`, with relu behind it if asked. `packed` is [`super::pack`]'s; `bias` is `[out channels]`.
 ///
@@ -152,12 +152,6 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
             }
         }
     }
-}
-
-/// Lanes of vector `v` that `channels` fill.
-#[inline(always)]
-pub(super) fn lanes_of<L: Lanes>(channels: usize, v: usize) -> usize {
-    channels.saturating_sub(v * L::N).min(L::N)
 }
 
 /// The input numbers of one output pixel, in the order of the packed kernel.

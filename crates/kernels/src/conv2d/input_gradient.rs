@@ -3,13 +3,12 @@
 //! `dx[y·s + i·d - pad, …, c] += sum over o of dy[o] · kernel[o, i, j, c]`, tap by tap over the output pixels whose input
 //! place lies inside the image: the exact number of multiplications for every stride, dilation and padding.
 
-use super::forward::lanes_of;
 use super::pack::{packed_transposed_len, width};
 use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile};
+use crate::tile::{self, Runs, for_tile, lanes_of};
 
 /// Pixels that a chunk of images has at least, so that tiles are full while `dx` stays in the cache.
 const CHUNK_PIXELS: usize = 64;
@@ -59,7 +58,7 @@ impl Kernel for InputGradient<'_> {
         let taps = conv.window.kernel[0] * conv.window.kernel[1];
         let pixels = (conv.output.height * conv.output.width).max(1);
         let chunk = CHUNK_PIXELS.div_ceil(pixels);
-        let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: outputs };
+        let runs = Runs::one(outputs);
         for start in (0..self.n).step_by(chunk) {
             let n = chunk.min(self.n - start);
             for group in 0..conv.groups {

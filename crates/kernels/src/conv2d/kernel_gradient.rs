@@ -3,13 +3,13 @@
 //! `dkernel[o, k] += sum over pixels of dy[o] · x[k]`. A tile of k by output channels stays in registers while the pixels
 //! pass, so nothing of the input is copied.
 
-use super::forward::{lanes_of, runs};
+use super::forward::runs;
 use super::pack::{packed_len, width};
 use super::{Conv2d, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::for_tile;
+use crate::tile::{for_tile, lanes_of};
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
 /// With `begin` what is there is overwritten. The order of summation depends on shapes only.

@@ -91,7 +91,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     }
     let kernel = forward.kernel[unit * features..].as_ptr();
     let rows = std::array::from_fn(|p| kernel.wrapping_add(p * features));
-    let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: features };
+    let runs = Runs::one(features);
     // SAFETY: the kernel has these rows of `features` numbers, and the panel as many lines.
     unsafe { tile::multiply::<L, P, V>(&mut acc, &rows, &runs, panel, V * L::N) };
     let mut numbers = [0.0f32; TILE];

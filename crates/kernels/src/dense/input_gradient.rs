@@ -1,16 +1,14 @@
 //! The gradient of the samples: features lie across the lanes, gradients are broadcast.
 
-use super::Dense;
+use super::{Dense, WIDTH};
+use crate::channels::store;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile};
+use crate::tile::{self, Runs, for_tile, lanes_of};
 use crate::turn::copy_line;
 
 /// Units whose rows are brought together before all samples pass.
 const UNITS: usize = 512;
-
-/// Most features of a panel.
-const WIDTH: usize = 32;
 
 /// Tiles of samples from which on a panel is worth copying.
 const TILES: usize = 2;
@@ -37,12 +35,13 @@ impl Kernel for InputGradient<'_> {
         if units == 0 {
             return self.dx.fill(0.0);
         }
+        let tiles = [1, 2].map(|vectors| tile::best::<L>(self.n, vectors));
         for first_unit in (0..units).step_by(UNITS) {
             let n_units = UNITS.min(units - first_unit);
             for first in (0..features).step_by(2 * L::N) {
                 let count = (features - first).min(2 * L::N);
                 let vectors = count.div_ceil(L::N);
-                let samples = tile::best::<L>(self.n, vectors);
+                let samples = tiles[vectors - 1];
                 let width = vectors * L::N;
                 let from = &self.kernel[first_unit * features + first..];
                 let is_copied = count < width || self.n >= TILES * samples;
@@ -91,8 +90,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     let dy = gradient.dy[sample * units + strip.first_unit..].as_ptr();
     let dx = gradient.dx[sample * features + strip.first..].as_mut_ptr();
     let rows = std::array::from_fn(|p| dy.wrapping_add(p * units));
-    let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: strip.n_units };
-    let lanes = |v: usize| strip.count.saturating_sub(v * L::N).min(L::N);
+    let runs = Runs::one(strip.n_units);
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: rows and panel as the caller promises; `count` numbers of each sample from `first` on are in `dx`, and a
     // whole vector only where they fill it.
@@ -100,7 +98,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
         if strip.first_unit > 0 {
             for (p, acc) in acc.iter_mut().enumerate() {
                 for (v, acc) in acc.iter_mut().enumerate() {
-                    *acc = L::load_first(dx.add(p * features + v * L::N), lanes(v));
+                    *acc = L::load_first(dx.add(p * features + v * L::N), lanes_of::<L>(strip.count, v));
                 }
             }
         }
@@ -108,7 +106,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
         for (p, acc) in acc.iter().enumerate() {
             for (v, value) in acc.iter().enumerate() {
                 let to = dx.add(p * features + v * L::N);
-                if lanes(v) == L::N { value.store(to) } else { value.store_first(to, lanes(v)) }
+                store(*value, to, lanes_of::<L>(strip.count, v))
             }
         }
     }

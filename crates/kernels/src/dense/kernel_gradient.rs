@@ -2,17 +2,15 @@
 
 use std::ops::Range;
 
-use super::Dense;
+use super::{Dense, WIDTH};
+use crate::channels::store;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile};
+use crate::tile::{self, Runs, for_tile, lanes_of};
 use crate::turn::{copy_line, turn};
 
 /// Samples that are summed before the sums are stored.
 const SAMPLES: usize = 256;
-
-/// Most features of a panel.
-const WIDTH: usize = 32;
 
 /// Places of a unit's gradients, turned.
 fn pitch(n: usize) -> usize {
@@ -39,6 +37,7 @@ impl<'s, X: Fn(usize) -> &'s [f32], Y: Fn(usize) -> &'s [f32]> Kernel for Kernel
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let (features, units, pitch) = (self.dense.features, self.units.len(), pitch(self.n));
+        let tiles = [1, 2].map(|vectors| tile::best::<L>(units, vectors));
         let (turned, panel) = self.scratch.split_at_mut(units * pitch);
         for first_sample in (0..self.n).step_by(SAMPLES) {
             let n = SAMPLES.min(self.n - first_sample);
@@ -55,7 +54,7 @@ impl<'s, X: Fn(usize) -> &'s [f32], Y: Fn(usize) -> &'s [f32]> Kernel for Kernel
                 }
                 let gradient = &mut self.gradient[first..];
                 let mut strip = Strip { turned, pitch, panel, n, gradient, features, count, begin: first_sample == 0 };
-                let rows = tile::best::<L>(units, vectors);
+                let rows = tiles[vectors - 1];
                 let mut done = 0;
                 while done < units {
                     let rows = rows.min(units - done);
@@ -89,9 +88,8 @@ struct Strip<'a> {
 unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_>, unit: usize) {
     let dy = strip.turned[unit * strip.pitch..].as_ptr();
     let rows = std::array::from_fn(|p| dy.wrapping_add(p * strip.pitch));
-    let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: strip.n };
+    let runs = Runs::one(strip.n);
     let to = strip.gradient[unit * strip.features..].as_mut_ptr();
-    let lanes = |v: usize| strip.count.saturating_sub(v * L::N).min(L::N);
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: rows and panel as the caller promises; `count` numbers of each unit are in the gradient, and a whole vector
     // only where they fill it.
@@ -100,8 +98,9 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_
         for (p, acc) in acc.iter().enumerate() {
             for (v, value) in acc.iter().enumerate() {
                 let to = to.add(p * strip.features + v * L::N);
-                let value = if strip.begin { *value } else { L::load_first(to, lanes(v)).add(*value) };
-                if lanes(v) == L::N { value.store(to) } else { value.store_first(to, lanes(v)) }
+                let value =
+                    if strip.begin { *value } else { L::load_first(to, lanes_of::<L>(strip.count, v)).add(*value) };
+                store(value, to, lanes_of::<L>(strip.count, v))
             }
         }
     }

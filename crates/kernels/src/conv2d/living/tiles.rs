@@ -3,9 +3,9 @@
 use super::{List, Living};
 use crate::Isa;
 use crate::conv2d::Pooled;
-use crate::conv2d::forward::lanes_of;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::tile::lanes_of;
 
 /// The same tile of every output channel's kernel.
 #[derive(Clone, Copy)]

@@ -111,7 +111,7 @@ struct Matrix {
 /// At least `P` tiles can be read, and written with `V` vectors; so can the weights.
 #[inline(always)]
 unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix) {
-    let runs = Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len: matrix.inputs };
+    let runs = Runs::one(matrix.inputs);
     let mut done = 0;
     while done < matrix.tiles {
         // The last tiles reach back over some that are done: they get the same values again.
