@@ -344,10 +344,7 @@ impl Store {
     /// Makes a sample's image in `scratch`.
     pub(crate) fn prepare(&self, part: &Part, mode: Mode, key: Key, scratch: &mut Scratch) -> Result<(), Error> {
         let (split, index) = self.locate(part, key.sample);
-        match split.in_memory(index) {
-            Some((shape, bytes)) => scratch.load(shape, bytes),
-            None => scratch.put(split.image(index)?),
-        }
+        split.image_into(index, scratch.image_mut())?;
         let named = |error: Error| match &split.files {
             Some(files) => Error::plain(format!("{}: {error}", files[index].display())),
             None => Error::plain(format!("sample {} of {}: {error}", key.sample, part.name.name())),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use image::{ImageError, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, ImageResult};
 
 use crate::Error;
 use crate::error::{Problem, reason};
@@ -94,13 +94,21 @@ impl Split {
 
     /// Image `index`, decoded where it is a file.
     pub fn image(&self, index: usize) -> Result<Pixels, Error> {
+        let mut image = Pixels::of_size([0, 0, 1]);
+        self.image_into(index, &mut image)?;
+        Ok(image)
+    }
+
+    /// The same in place of another image, whose memory is used again.
+    pub(crate) fn image_into(&self, index: usize, image: &mut Pixels) -> Result<(), Error> {
         match &self.images {
-            Images::Memory { shape: [height, width, channels], bytes } => {
-                let size = height * width * channels;
-                let bytes = bytes[index * size..(index + 1) * size].to_vec();
-                Ok(Pixels { height: *height, width: *width, channels: *channels, bytes })
+            Images::Memory { shape, bytes } => {
+                image.resize(*shape);
+                let size = image.bytes.len();
+                image.bytes.copy_from_slice(&bytes[index * size..(index + 1) * size]);
+                Ok(())
             }
-            Images::Files { paths, channels, hashes: _ } => Pixels::read(&paths[index], *channels),
+            Images::Files { paths, channels, hashes: _ } => image.read_over(&paths[index], *channels),
         }
     }
 
@@ -125,20 +133,36 @@ impl Split {
 }
 
 impl Pixels {
+    /// A black image of `[height, width, channels]`.
+    pub(crate) fn of_size(shape: [usize; 3]) -> Pixels {
+        let mut pixels = Pixels { height: 0, width: 0, channels: 0, bytes: Vec::new() };
+        pixels.resize(shape);
+        pixels
+    }
+
+    /// Makes it an image of `[height, width, channels]`, of any pixels.
+    pub(crate) fn resize(&mut self, [height, width, channels]: [usize; 3]) {
+        (self.height, self.width, self.channels) = (height, width, channels);
+        self.bytes.resize(height * width * channels, 0);
+    }
+
     /// Reads and decodes an image file as RGB (`channels` 3) or grey (1). It is taken as it is stored: a rotation that a
     /// camera notes beside the pixels is not applied.
     pub fn read(path: &Path, channels: usize) -> Result<Pixels, Error> {
-        Pixels::try_read(path, channels)
+        let mut pixels = Pixels::of_size([0, 0, 1]);
+        pixels.read_over(path, channels)?;
+        Ok(pixels)
+    }
+
+    /// The same in place of another image.
+    fn read_over(&mut self, path: &Path, channels: usize) -> Result<(), Error> {
+        read_bounded(path)
+            .and_then(|bytes| self.decode(&bytes, channels).map_err(|why| Problem::new(path, why)))
             .map_err(|problem| Error::plain(format!("could not read {}: {}", problem.path.display(), problem.why)))
     }
 
-    pub(crate) fn try_read(path: &Path, channels: usize) -> Result<Pixels, Problem> {
-        let bytes = read_bounded(path)?;
-        Pixels::decode(&bytes, channels).map_err(|why| Problem::new(path, why))
-    }
-
     /// Decodes the bytes of an image file (PNG, JPEG, BMP or WebP, whatever its name), or says why not.
-    pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Pixels, String> {
+    pub(crate) fn decode(&mut self, bytes: &[u8], channels: usize) -> Result<(), String> {
         let reader = ImageReader::new(std::io::Cursor::new(bytes));
         let mut reader = reader.with_guessed_format().map_err(|e| reason(&e))?;
         if reader.format().is_none() {
@@ -149,13 +173,23 @@ impl Pixels {
         limits.max_image_height = Some(MAX_SIDE);
         limits.max_alloc = Some(MAX_DECODED);
         reader.limits(limits);
-        let image = reader.decode().map_err(|e| match e {
+        self.take(reader, channels).map_err(|error| match error {
             ImageError::Limits(_) => format!("the image has more than {MAX_SIDE} rows or columns"),
             other => format!("the image cannot be decoded: {}", lower(&other.to_string())),
-        })?;
-        let (height, width) = (image.height() as usize, image.width() as usize);
-        let bytes = if channels == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
-        Ok(Pixels { height, width, channels, bytes })
+        })
+    }
+
+    /// Decodes right into the pixels where a file has them as they are wanted.
+    fn take(&mut self, reader: ImageReader<std::io::Cursor<&[u8]>>, channels: usize) -> ImageResult<()> {
+        let decoder = reader.into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        self.resize([height as usize, width as usize, channels]);
+        match (channels, decoder.color_type()) {
+            (1, ColorType::L8) | (3, ColorType::Rgb8) => decoder.read_image(&mut self.bytes)?,
+            (1, _) => self.bytes = DynamicImage::from_decoder(decoder)?.into_luma8().into_raw(),
+            _ => self.bytes = DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw(),
+        }
+        Ok(())
     }
 }
 

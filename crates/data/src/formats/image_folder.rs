@@ -121,8 +121,9 @@ fn read_split(name: &str, folder: &Path, classes: &[String], shape: ImageShape) 
         .par_iter()
         .map(|sample| {
             let bytes = read_bounded(&sample.path)?;
-            let decoded = Pixels::decode(&bytes, shape.channels).and_then(|pixels| fits(pixels, shape));
-            let mut pixels = decoded.map_err(|why| Problem::new(&sample.path, why))?;
+            let mut pixels = Pixels::of_size([0, 0, 1]);
+            let decoded = pixels.decode(&bytes, shape.channels).and_then(|()| fits(&pixels, shape));
+            decoded.map_err(|why| Problem::new(&sample.path, why))?;
             if size.is_none() {
                 pixels.bytes = Vec::new();
             }
@@ -199,10 +200,10 @@ fn list(split: &str, folder: &Path, classes: &[String]) -> (Vec<Sample>, Vec<Pro
 }
 
 /// The pixels, if they have the card's shape.
-fn fits(pixels: Pixels, shape: ImageShape) -> Result<Pixels, String> {
+fn fits(pixels: &Pixels, shape: ImageShape) -> Result<(), String> {
     let agrees = |expected: Option<usize>, found| expected.is_none_or(|size| size == found);
     if agrees(shape.height, pixels.height) && agrees(shape.width, pixels.width) {
-        return Ok(pixels);
+        return Ok(());
     }
     let side = |size: Option<usize>| size.map_or_else(|| "any".into(), |s| s.to_string());
     let (height, width) = (side(shape.height), side(shape.width));

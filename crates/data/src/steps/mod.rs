@@ -1,9 +1,10 @@
 //! The steps that images go through before they are numbers: preprocessing, for every part, and augmentation, for training
-//! only. All of it on 8-bit pixels `[height, width, channels]`, the arithmetic by OpenCV.
+//! only. All of it on 8-bit pixels `[height, width, channels]`, the arithmetic by OpenCV but where it has none.
 //!
 //! A random step draws from a stream of its own, keyed by (seed, its name, epoch, sample): what comes out does not depend
 //! on who computes it or when. The second step of a kind in a list is `random_flip_2`, as layers are named.
 
+mod antialias;
 mod center_crop;
 mod color;
 mod crop;

@@ -1,12 +1,14 @@
 //! Brings an image to a size: stretched, by its shorter side, or with bars around it.
 //!
-//! Pixel centres lie at halves, as in OpenCV's `resize`: output pixel i looks at `(i + 0.5) · input / output − 0.5`.
+//! Pixel centres lie at halves, as in OpenCV's `resize`: output pixel i looks at `(i + 0.5) · input / output − 0.5`. OpenCV
+//! looks at as many pixels however much smaller an image becomes; `antialias` widens the filter by the factor.
 
-use opencv::core::{self, BORDER_CONSTANT, MatTraitConst, Size};
+use fast_image_resize::FilterType;
+use opencv::core::{self, BORDER_CONSTANT, Size};
 use opencv::imgproc::{self, INTER_AREA, INTER_CUBIC, INTER_LANCZOS4, INTER_LINEAR, INTER_NEAREST};
 use spec::{Kind, Word};
 
-use super::{Colour, Draws, Row, Stage, Step, mat};
+use super::{Colour, Draws, Row, Stage, Step, antialias, mat};
 use crate::{ImageShape, Pixels};
 
 spec::choice! {
@@ -18,7 +20,7 @@ spec::choice! {
         Linear = "linear",
         /// Over four pixels along each axis (Keys 1981, a = −0.75).
         Cubic = "cubic",
-        /// The mean of the area that a pixel covers; the one that does not alias when an image is made smaller.
+        /// The mean of the area that a pixel covers: no aliases when an image is made smaller.
         Area = "area",
         /// Over eight pixels along each axis.
         Lanczos = "lanczos",
@@ -47,6 +49,8 @@ spec::section! {
         pub interpolation: Interpolation = linear, synonyms &["method", "filter"];
         /// What becomes of the proportions: `stretch`, `shorter_side` or `letterbox`.
         pub fit: Fit = stretch;
+        /// Whether the filter widens where an image becomes smaller, so that no pixel is passed over: as Pillow resizes, and torchvision by itself. For `linear`, `cubic` (a = −0.5 here, as there) and `lanczos` (six pixels).
+        pub antialias: bool = false;
         /// The colour around the image where it is fitted as `letterbox`.
         pub fill: Colour = 0;
     }
@@ -61,7 +65,7 @@ pub static ROW: Row = Row {
         doc: Resize::SECTION.doc,
         main: Some("size"),
         fields: Resize::SECTION.fields,
-        example: "- resize: {size: [50, 200], interpolation: area}",
+        example: "- resize: {size: [50, 200], antialias: true}",
     },
     read: |node| Box::new(Resize::read(node)),
 };
@@ -70,6 +74,13 @@ impl Step for Resize {
     fn shape(&self, input: ImageShape) -> Result<ImageShape, String> {
         if self.fit == Fit::Letterbox {
             self.fill.fits(input.channels)?;
+        }
+        if self.antialias && self.interpolation.filter().is_none() {
+            return Err(format!(
+                "`antialias` widens a filter, and `{}` has none: write `interpolation: linear`, `cubic` or `lanczos`, or leave \
+                 `antialias` out",
+                self.interpolation.name()
+            ));
         }
         match (self.fit, input.fixed()) {
             (Fit::Stretch | Fit::Letterbox, _) => Ok(input.sides(Some(self.size[0]), Some(self.size[1]))),
@@ -82,20 +93,35 @@ impl Step for Resize {
     }
 
     fn apply(&self, from: &Pixels, to: &mut Pixels, _: &mut Draws) -> opencv::Result<()> {
-        let from = mat::borrow(from)?;
         if self.fit != Fit::Letterbox {
-            let size = Size::new(to.width as i32, to.height as i32);
-            return mat::write(to, |to| imgproc::resize(&from, to, size, 0.0, 0.0, self.interpolation.code()));
+            return self.stretch(from, to);
         }
-        let [height, width] = inside([from.rows() as usize, from.cols() as usize], self.size);
+        let [height, width] = inside([from.height, from.width], self.size);
+        let mut small = Pixels::of_size([height, width, from.channels]);
+        self.stretch(from, &mut small)?;
         let [top, left] = [(to.height - height) / 2, (to.width - width) / 2].map(|side| side as i32);
         let [bottom, right] =
             [(to.height - height).div_ceil(2), (to.width - width).div_ceil(2)].map(|side| side as i32);
-        let mut small = core::Mat::default();
-        let size = Size::new(width as i32, height as i32);
-        imgproc::resize(&from, &mut small, size, 0.0, 0.0, self.interpolation.code())?;
-        let colour = self.fill.of(&from)?;
+        let small = mat::borrow(&small)?;
+        let colour = self.fill.of(&small)?;
         mat::write(to, |to| core::copy_make_border(&small, to, top, bottom, left, right, BORDER_CONSTANT, colour))
+    }
+}
+
+impl Resize {
+    /// Fills all of `to`.
+    fn stretch(&self, from: &Pixels, to: &mut Pixels) -> opencv::Result<()> {
+        match self.interpolation.filter().filter(|_| self.antialias) {
+            Some(filter) => {
+                antialias::resize(from, to, filter);
+                Ok(())
+            }
+            None => {
+                let size = Size::new(to.width as i32, to.height as i32);
+                let from = mat::borrow(from)?;
+                mat::write(to, |to| imgproc::resize(&from, to, size, 0.0, 0.0, self.interpolation.code()))
+            }
+        }
     }
 }
 
@@ -107,6 +133,16 @@ impl Interpolation {
             Interpolation::Cubic => INTER_CUBIC,
             Interpolation::Area => INTER_AREA,
             Interpolation::Lanczos => INTER_LANCZOS4,
+        }
+    }
+
+    /// What `antialias` widens.
+    fn filter(self) -> Option<FilterType> {
+        match self {
+            Interpolation::Nearest | Interpolation::Area => None,
+            Interpolation::Linear => Some(FilterType::Bilinear),
+            Interpolation::Cubic => Some(FilterType::CatmullRom),
+            Interpolation::Lanczos => Some(FilterType::Lanczos3),
         }
     }
 }

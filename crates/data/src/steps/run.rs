@@ -59,32 +59,21 @@ pub struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Scratch {
-        let empty = Pixels { height: 0, width: 0, channels: 1, bytes: Vec::new() };
+        let empty = Pixels::of_size([0, 0, 1]);
         Scratch { here: empty.clone(), there: empty }
     }
 }
 
 impl Scratch {
-    /// Puts an image in, to be run through steps.
-    pub fn load(&mut self, [height, width, channels]: [usize; 3], bytes: &[u8]) {
-        resize(&mut self.here, [height, width, channels]);
-        self.here.bytes.copy_from_slice(bytes);
-    }
-
-    /// The same with an image of its own.
-    pub fn put(&mut self, image: Pixels) {
-        self.here = image;
+    /// The place of the image, to put one in that is to be run through steps.
+    pub fn image_mut(&mut self) -> &mut Pixels {
+        &mut self.here
     }
 
     /// The image as it is now.
     pub fn image(&self) -> &Pixels {
         &self.here
     }
-}
-
-fn resize(pixels: &mut Pixels, [height, width, channels]: [usize; 3]) {
-    (pixels.height, pixels.width, pixels.channels) = (height, width, channels);
-    pixels.bytes.resize(height * width * channels, 0);
 }
 
 impl Named {
@@ -168,7 +157,7 @@ impl Steps {
     pub fn run(&self, mode: Mode, scratch: &mut Scratch, key: Key) -> Result<(), Error> {
         for step in self.of_mode(mode) {
             let shape = step.shape(ImageShape::of(&scratch.here)).map_err(Error::plain)?;
-            resize(&mut scratch.there, shape.fixed().expect("the shape of an image that is there is known"));
+            scratch.there.resize(shape.fixed().expect("the shape of an image that is there is known"));
             let mut draws = Stream::new(key.seed, step.purpose, key.epoch, u64::from(key.sample)).draws();
             let applied = step.step.apply(&scratch.here, &mut scratch.there, &mut draws);
             applied.map_err(|why| Error::plain(format!("`{}`: {why}", step.kind)))?;

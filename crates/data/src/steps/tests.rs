@@ -44,7 +44,7 @@ fn preprocessed(text: &str, image: Pixels) -> Pixels {
 
 fn augmented(text: &str, image: &Pixels, sample: u32) -> Pixels {
     let mut scratch = Scratch::default();
-    scratch.load([image.height, image.width, image.channels], &image.bytes);
+    scratch.image_mut().clone_from(image);
     steps("augment", text).run(Mode::Train, &mut scratch, Key { seed: 5, epoch: 2, sample }).unwrap();
     scratch.image().clone()
 }
@@ -157,6 +157,44 @@ fn resizing_looks_at_pixel_centres() {
         let same = preprocessed(&format!("- resize: {{size: [6, 8], interpolation: {interpolation}}}"), image.clone());
         assert_eq!(same, image, "{interpolation}");
     }
+}
+
+/// The numbers are Pillow's (13.0.0, `Image.resize`); torchvision 0.29 has the same for `linear` with `antialias=True`.
+#[test]
+fn resizing_without_aliases_is_pillows() {
+    let image = image(9, 11, 3);
+    for (interpolation, red, blue) in [
+        (
+            "linear",
+            [38, 61, 84, 100, 123, 146, 172, 183, 186, 160, 96, 70],
+            [172, 115, 75, 60, 70, 89, 115, 138, 161, 177, 200, 178],
+        ),
+        (
+            "cubic",
+            [31, 56, 81, 98, 123, 151, 177, 196, 196, 163, 89, 59],
+            [183, 118, 71, 47, 60, 86, 112, 138, 167, 180, 208, 179],
+        ),
+        (
+            "lanczos",
+            [29, 54, 79, 93, 121, 154, 182, 203, 198, 167, 87, 54],
+            [184, 122, 69, 42, 52, 81, 112, 141, 174, 180, 212, 179],
+        ),
+    ] {
+        let text = format!("- resize: {{size: [4, 3], interpolation: {interpolation}, antialias: true}}");
+        let small = preprocessed(&text, image.clone());
+        for (channel, expected) in [(0, red), (2, blue)] {
+            assert_close(
+                &plain(4, 3, 1, |y, x, _| at(&small, y, x, channel)),
+                &plain(4, 3, 1, |y, x, _| expected[3 * y + x]),
+                1,
+            );
+        }
+        let grey = preprocessed(&text, plain(9, 11, 1, |y, x, _| at(&image, y, x, 2)));
+        assert_eq!(grey, plain(4, 3, 1, |y, x, _| at(&small, y, x, 2)), "{interpolation}");
+    }
+    let letterbox = preprocessed("- resize: {size: [4, 4], fit: letterbox, antialias: true, fill: 7}", image.clone());
+    let inner = preprocessed("- resize: {size: [3, 4], antialias: true}", image);
+    assert_eq!(letterbox, plain(4, 4, 3, |y, x, c| if y < 3 { at(&inner, y, x, c) } else { 7 }));
 }
 
 #[test]
@@ -314,7 +352,7 @@ fn the_rule_of_every_step_is_the_shape_that_it_gives() {
             let image = image(height, width, 3);
             let rule = steps.shape(Mode::Train, ImageShape::of(&image)).unwrap();
             let mut scratch = Scratch::default();
-            scratch.load([height, width, 3], &image.bytes);
+            scratch.image_mut().clone_from(&image);
             steps.run(Mode::Train, &mut scratch, Key { seed: 1, epoch: 0, sample: 0 }).unwrap();
             assert_eq!(ImageShape::of(scratch.image()), rule, "{}", row.kind.name);
         }
@@ -340,6 +378,13 @@ fn steps_may_be_for_one_mode_only() {
     let image = ImageShape { height: None, width: Some(9), channels: 3 };
     assert_eq!(steps.shape(Mode::Train, image).unwrap().fixed(), Some([8, 8, 3]));
     assert_eq!(steps.shape(Mode::Evaluate, image).unwrap().fixed(), Some([4, 4, 3]));
+}
+
+#[test]
+fn a_filter_that_cannot_widen_is_told() {
+    let steps = steps("preprocess", "- resize: {size: 8, interpolation: area, antialias: true}");
+    let why = steps.shape(Mode::Train, ImageShape { height: Some(32), width: Some(32), channels: 1 }).unwrap_err();
+    assert!(why.contains("`antialias` widens a filter, and `area` has none"), "{why}");
 }
 
 #[test]
