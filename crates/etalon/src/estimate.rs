@@ -40,15 +40,17 @@ impl Estimate {
         let settings = Settings { isa, threads: Threads::new(1), arithmetic: Arithmetic::Accurate, keep_all: false };
         let settings = pipeline::training_settings(checked, &settings);
         let planned = Program::new(&graph, &settings).memory_bytes(batch);
-        let (products, others) = flops(&graph);
+        let Flops { products, others, update } = Flops::of(&graph);
         let steps = n_steps(checked);
         let kept = 4 * trainer::n_kept(&checked.network, &checked.training);
-        let second = |images: f64| images * (products / product_rate(isa) + others / OTHER_RATE) / threads as f64;
+        let batch = batch as f64;
+        let step_flops = (products + others) * batch + update;
+        let step_seconds = products * batch / product_rate(isa) + (others * batch + update) / OTHER_RATE;
         Estimate {
-            step_flops: (products + others) * batch as f64,
-            flops: steps.map(|steps| steps * batch as f64 * (products + others)),
+            step_flops,
+            flops: steps.map(|steps| steps * step_flops),
             memory_bytes: planned + kept + data_bytes(checked) + PROGRAM_BYTES,
-            seconds: steps.map(|steps| second(steps * batch as f64)),
+            seconds: steps.map(|steps| steps * step_seconds / threads as f64),
         }
     }
 
@@ -120,19 +122,31 @@ fn product_rate(isa: Isa) -> f64 {
 /// The same for everything else, which waits for memory.
 const OTHER_RATE: f64 = 6e9;
 
-/// Operations of a step for one sample: of convolutions and dense layers, and of all else. The update of the parameters,
-/// which is the same for any batch, is left out.
-fn flops(graph: &Graph) -> (f64, f64) {
-    let (mut products, mut others) = (0, 0);
-    for node in graph.nodes() {
-        let operands: Vec<&graph::Shape> = node.inputs.iter().map(|&input| graph.shape(input)).collect();
-        if !node.shape.batch && !operands.iter().any(|shape| shape.batch) {
-            continue;
+/// Floating-point operations of a step.
+struct Flops {
+    /// Of convolutions and dense layers, for one sample.
+    products: f64,
+    /// Of all else that belongs to samples, for one.
+    others: f64,
+    /// Of what is computed once for any batch: the update of the parameters.
+    update: f64,
+}
+
+impl Flops {
+    fn of(graph: &Graph) -> Flops {
+        let mut sums = Flops { products: 0.0, others: 0.0, update: 0.0 };
+        for node in graph.nodes() {
+            let operands: Vec<&graph::Shape> = node.inputs.iter().map(|&input| graph.shape(input)).collect();
+            let of_samples = node.shape.batch || operands.iter().any(|shape| shape.batch);
+            let sum = match (of_samples, is_product(&node.op)) {
+                (true, true) => &mut sums.products,
+                (true, false) => &mut sums.others,
+                (false, _) => &mut sums.update,
+            };
+            *sum += node.op.flops(&operands, &node.shape) as f64;
         }
-        let flops = node.op.flops(&operands, &node.shape);
-        *(if is_product(&node.op) { &mut products } else { &mut others }) += flops;
+        sums
     }
-    (products as f64, others as f64)
 }
 
 /// Whether an operator is a convolution or a dense layer, or a gradient of one.
