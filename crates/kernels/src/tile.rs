@@ -139,6 +139,41 @@ unsafe fn add_products<L: Lanes, const P: usize, const V: usize>(
     }
 }
 
+/// Stores the first `channels` numbers of every pixel.
+///
+/// # Safety
+/// These numbers can be written.
+#[inline(always)]
+pub(crate) unsafe fn store<L: Lanes, const P: usize, const V: usize>(
+    tile: &[[L; V]; P],
+    to: &[*mut f32; P],
+    channels: usize,
+) {
+    if channels == V * L::N {
+        for p in 0..P {
+            for v in 0..V {
+                // SAFETY: the caller's promise.
+                unsafe { tile[p][v].store(to[p].add(v * L::N)) };
+            }
+        }
+        return;
+    }
+    // Stores of a part are too long to be unrolled. A loop over them needs its tile in memory, where the sums would lie from
+    // the first product on; so it gets a copy.
+    let mut copy = [[L::splat(0.0); V]; P];
+    for p in 0..P {
+        for v in 0..V {
+            copy[p][v] = tile[p][v];
+        }
+    }
+    for (tile, to) in std::hint::black_box(&copy).iter().zip(to) {
+        for (v, vector) in tile.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { vector.store_first(to.add(v * L::N), lanes_of::<L>(channels, v)) };
+        }
+    }
+}
+
 /// Calls `$function::<L, P, V>(arguments)` for run-time counts of pixels and vectors; the largest only where there are
 /// registers for them, so that they are not compiled for nothing.
 macro_rules! for_tile {

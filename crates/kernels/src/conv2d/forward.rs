@@ -139,19 +139,16 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
     let mut acc = [*bias; P];
     // SAFETY: the windows of the pixels and the rows of weights can be read.
     unsafe { tile::multiply::<L, P, V>(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch) };
-    let zero = L::splat(0.0);
-    // What is not a number stays: `max` gives its second operand.
-    for p in 0..P {
-        for v in 0..V {
-            let value = if strip.relu { zero.max(acc[p][v]) } else { acc[p][v] };
-            let lanes = lanes_of::<L>(strip.channels, v);
-            // SAFETY: `channels` numbers of the pixel can be written; a full vector only where they fill it.
-            unsafe {
-                let to = outputs[p].add(v * L::N);
-                if lanes == L::N { value.store(to) } else { value.store_first(to, lanes) }
+    if strip.relu {
+        // What is not a number stays: `max` gives its second operand.
+        for p in 0..P {
+            for v in 0..V {
+                acc[p][v] = L::splat(0.0).max(acc[p][v]);
             }
         }
     }
+    // SAFETY: `channels` numbers of every pixel can be written.
+    unsafe { tile::store(&acc, &outputs, strip.channels) };
 }
 
 /// The input numbers of one output pixel, in the order of the packed kernel.
