@@ -4,7 +4,7 @@
 //! it is that of the left side. gelu is exact, `x * Phi(x)`. What is not a number stays so.
 
 use crate::Isa;
-use crate::each::{Function, each, each_in_place, each_into};
+use crate::each::{Function, Sloped, each, each_in_place, each_into, each_with_slope};
 use crate::exponential::{exp, normal_distribution, sigmoid, tanh};
 use crate::lanes::Lanes;
 
@@ -76,6 +76,19 @@ pub fn activation_gradient(isa: Isa, activation: Activation, saved: &[f32], dy: 
 /// dx in the place of dy.
 pub fn activation_gradient_in_place(isa: Isa, activation: Activation, saved: &[f32], dy: &mut [f32]) {
     with_function!(activation, function => each_into(isa, function, dy, saved));
+}
+
+/// y from x, and the slope at x in its place: the gradient is then dy times what was x. For those whose gradient is told by
+/// x alone, gelu and silu, whose two exponentials are one.
+///
+/// # Panics
+/// For an activation whose gradient is told by y.
+pub fn activate_with_slope(isa: Isa, activation: Activation, x: &mut [f32], y: &mut [f32]) {
+    match activation {
+        Activation::Gelu => each_with_slope(isa, Gelu, x, y),
+        Activation::Silu => each_with_slope(isa, Silu, x, y),
+        other => panic!("the gradient of {other:?} is told by what it gives"),
+    }
 }
 
 /// As `Function<1>` the activation; as `Function<2>` of dy and what is saved its gradient.
@@ -151,42 +164,53 @@ impl Function<2> for Tanh {
     }
 }
 
-impl Function<1> for Gelu {
+impl Sloped for Gelu {
     #[inline(always)]
-    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
-        x.mul(normal_distribution(x).0)
-    }
-}
-
-impl Function<2> for Gelu {
-    #[inline(always)]
-    fn of<L: Lanes>(self, [dy, x]: [L; 2]) -> L {
+    fn value_and_slope<L: Lanes>(self, x: L) -> [L; 2] {
         let (below, density) = normal_distribution(x);
         // 1 / sqrt(2 pi)
         let weighted = x.mul(density).mul(L::splat(0.398_942_3));
-        dy.mul(below.add(weighted))
+        [x.mul(below), below.add(weighted)]
     }
 }
 
-impl Function<1> for Silu {
+impl Sloped for Silu {
+    /// The slope is `s * (1 + x * (1 - s))` with `1 - s = e * s`, `e = exp(-x)` and `s = 1 / (1 + e)`, so that nothing
+    /// cancels.
     #[inline(always)]
-    fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
-        x.mul(sigmoid(x))
-    }
-}
-
-impl Function<2> for Silu {
-    /// `s * (1 + x * (1 - s))` with `1 - s = e * s`, `e = exp(-x)` and `s = 1 / (1 + e)`, so that nothing cancels.
-    #[inline(always)]
-    fn of<L: Lanes>(self, [dy, x]: [L; 2]) -> L {
+    fn value_and_slope<L: Lanes>(self, x: L) -> [L; 2] {
         let one = L::splat(1.0);
-        // Far below, where all is zero, e would be infinite.
-        let x = L::splat(-80.0).max(x);
         let e = exp(L::splat(0.0).sub(x));
         let s = one.div(one.add(e));
-        dy.mul(s).mul(x.mul_add(e.mul(s), one))
+        // Far below, where all is zero, e is infinite.
+        let rest = L::splat(1e35).min(e).mul(s);
+        [x.mul(s), s.mul(x.mul_add(rest, one))]
     }
 }
+
+/// Where only one of the two is wanted, the other is not computed.
+macro_rules! function_of_sloped {
+    ($activation:ident) => {
+        impl Function<1> for $activation {
+            #[inline(always)]
+            fn of<L: Lanes>(self, [x]: [L; 1]) -> L {
+                let [value, _] = self.value_and_slope(x);
+                value
+            }
+        }
+
+        impl Function<2> for $activation {
+            #[inline(always)]
+            fn of<L: Lanes>(self, [dy, x]: [L; 2]) -> L {
+                let [_, slope] = self.value_and_slope(x);
+                dy.mul(slope)
+            }
+        }
+    };
+}
+
+function_of_sloped!(Gelu);
+function_of_sloped!(Silu);
 
 #[cfg(test)]
 mod tests {
@@ -279,6 +303,12 @@ mod tests {
             let mut in_place = dy.clone();
             activation_gradient_in_place(isa, activation, saved, &mut in_place);
             assert_eq!(dx, in_place);
+            if !saves_y(activation) {
+                let (mut slope, mut beside) = (x.to_vec(), vec![9.0; x.len()]);
+                activate_with_slope(isa, activation, &mut slope, &mut beside);
+                assert_eq!(beside, y, "{name}");
+                assert_eq!(slope.iter().zip(&dy).map(|(slope, dy)| slope * dy).collect::<Vec<_>>(), dx, "{name}");
+            }
         }
     }
 

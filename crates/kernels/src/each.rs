@@ -68,3 +68,50 @@ impl<const A: usize, F: Function<A>> Kernel for Each<F, A> {
         }
     }
 }
+
+/// A function of one number that is computed together with its slope. `value_and_slope` must be `#[inline(always)]`.
+pub(crate) trait Sloped: Copy {
+    fn value_and_slope<L: Lanes>(self, x: L) -> [L; 2];
+}
+
+/// `y[i] = function(x[i])`, and the slope there in the place of `x[i]`.
+pub(crate) fn each_with_slope<F: Sloped>(isa: Isa, function: F, x: &mut [f32], y: &mut [f32]) {
+    assert_eq!(x.len(), y.len(), "operand and result have the same length");
+    isa.run(EachWithSlope { function, x: x.as_mut_ptr(), y: y.as_mut_ptr(), len: y.len() });
+}
+
+/// Only the function above makes it: `len` numbers can be read at `x`, and written there and at `y`.
+struct EachWithSlope<F> {
+    function: F,
+    x: *mut f32,
+    y: *mut f32,
+    len: usize,
+}
+
+impl<F: Sloped> Kernel for EachWithSlope<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let full = self.len / L::N * L::N;
+        let mut at = 0;
+        while at < full {
+            // SAFETY: `at + N <= len`.
+            unsafe {
+                let [value, slope] = self.function.value_and_slope(L::load(self.x.add(at)));
+                value.store(self.y.add(at));
+                slope.store(self.x.add(at));
+            }
+            at += L::N;
+        }
+        let left = self.len - full;
+        if left > 0 {
+            // SAFETY: `full + left` is `len`.
+            unsafe {
+                let [value, slope] = self.function.value_and_slope(L::load_first(self.x.add(full), left));
+                value.store_first(self.y.add(full), left);
+                slope.store_first(self.x.add(full), left);
+            }
+        }
+    }
+}

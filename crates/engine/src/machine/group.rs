@@ -6,7 +6,7 @@ use kernels::buffer::{Buffer, bytes_of_mut};
 use kernels::conv2d::Living;
 use kernels::{Isa, View, conv2d};
 
-use super::{PackTask, Whole, step};
+use super::{PackTask, Whole, pointwise, step};
 use crate::plan::{Gradients, Plan, Step, SumKind, Work};
 use crate::profile::timed;
 use crate::{Clock, Feed};
@@ -161,6 +161,10 @@ impl Group {
                 let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
                 let winners = aside.map(bytes_of_mut);
                 pooled.forward(context.isa, shard.n, x, packed, bias, y, winners, &mut self.scratch);
+            }
+            (Work::ActivateWithSlope(kind), Some(y)) => {
+                let slope = aside.expect("its place is that of what is read");
+                pointwise::activate_with_slope(context.isa, one, shard.n, pointwise::activation_of(*kind), slope, y);
             }
             (Work::LivingGradients(gradients), dx) => self.pull_back(context, one, gradients, shard, dx),
             (_, Some(result)) => {

@@ -78,6 +78,7 @@ pub(crate) fn compute(
         | Work::SquaredErrorGradient => compute_loss(read, y),
         Work::Spread { mean } => spread(read, *mean, y),
         Work::ConvolvePool { .. }
+        | Work::ActivateWithSlope(_)
         | Work::LivingGradients(_)
         | Work::KernelGradient { .. }
         | Work::SumToChannels { .. }

@@ -99,6 +99,13 @@ impl Builder<'_> {
         pool.has_gradients.then_some(pool.operand)
     }
 
+    /// The operand that an activation overwrites with its slope.
+    fn slope(&self, id: NodeId) -> Option<NodeId> {
+        let node = self.graph.node(id);
+        let x = matches!(node.op, Op::Activate(_)).then(|| node.inputs[0])?;
+        self.fusions.gives_way_to_slope(x).then_some(x)
+    }
+
     /// The step of a node; none where it is computed for the whole batch when its stage is closed.
     pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Option<Step> {
         let id = planned.node;
@@ -129,7 +136,8 @@ impl Builder<'_> {
         let write = place(result).filter(|_| !is_sum);
         let pool = self.fusions.epilogue(id).and_then(|epilogue| epilogue.pool);
         let node = pool.map_or(result, |pool| pool.operand);
-        Some(Step { node, work, reads, write, aside: self.aside(id).and_then(place) })
+        let aside = self.aside(id).or(self.slope(id)).and_then(place);
+        Some(Step { node, work, reads, write, aside })
     }
 
     fn back_step(&mut self, id: NodeId, back: &Back, slots: &Slots) -> Step {
@@ -201,7 +209,9 @@ impl Builder<'_> {
             Op::AveragePool2d { window } => Work::AveragePool(pool(inputs[0], id, window)),
             Op::AveragePool2dGradient { window, .. } => Work::AveragePoolGradient(pool(id, inputs[0], window)),
             Op::PadChannels { .. } | Op::TakeChannels { .. } => Work::ChangeChannels,
+            Op::Activate(activation) if self.slope(id).is_some() => Work::ActivateWithSlope(*activation),
             Op::Activate(activation) => Work::Activate(*activation),
+            Op::ActivateGradient(_) if self.fusions.gives_way_to_slope(inputs[0]) => Work::Binary(Binary::Multiply),
             Op::ActivateGradient(activation) => Work::ActivateGradient(*activation),
             Op::Softmax => Work::Softmax,
             Op::SoftmaxGradient => Work::SoftmaxGradient,

@@ -1,5 +1,6 @@
 //! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; with
-//! a batch norm or a sum the relu; and what flows back from such a pool to the convolution, whose gradients run over lists of what is not zero.
+//! a batch norm or a sum the relu; what flows back from such a pool to the convolution, whose gradients run over lists of
+//! what is not zero; and with an activation its slope.
 
 use graph::ops::{Activation, Binary, Window};
 use graph::{Graph, NodeId, Op};
@@ -51,13 +52,21 @@ pub(crate) struct Fusions {
     /// By the gradient of relu.
     backs: Vec<Option<Back>>,
     absorbed: Vec<bool>,
+    /// Operands of activations that are overwritten by the slope.
+    slopes: Vec<bool>,
 }
 
 impl Fusions {
     /// The fusions of a graph; none if every node is to keep its own value.
     pub fn new(graph: &Graph, order: &Order, readers: &Readers, keep_all: bool) -> Fusions {
         let n = graph.nodes().len();
-        let mut fusions = Fusions { epilogues: vec![None; n], backs: vec![None; n], absorbed: vec![false; n] };
+        let (epilogues, backs) = (vec![None; n], vec![None; n]);
+        let mut fusions = Fusions { epilogues, backs, absorbed: vec![false; n], slopes: vec![false; n] };
+        if !keep_all {
+            for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
+                fusions.slopes[id.0 as usize] = gives_way_to_slope(graph, readers, id);
+            }
+        }
         for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
             let can_be_followed = matches!(
                 graph.node(id).op,
@@ -126,6 +135,11 @@ impl Fusions {
         }
     }
 
+    /// Whether the activation that reads `id` leaves its slope there, for its gradient.
+    pub fn gives_way_to_slope(&self, id: NodeId) -> bool {
+        self.slopes[id.0 as usize]
+    }
+
     /// What follows the node `id`.
     pub fn epilogue(&self, id: NodeId) -> Option<Epilogue> {
         self.epilogues[id.0 as usize]
@@ -135,6 +149,21 @@ impl Fusions {
     pub fn is_absorbed(&self, id: NodeId) -> bool {
         self.absorbed[id.0 as usize]
     }
+}
+
+/// Whether a value is read by an activation whose gradient is told by x, by gradients of it, and by nothing else.
+fn gives_way_to_slope(graph: &Graph, readers: &Readers, id: NodeId) -> bool {
+    let all = readers.all(id).unwrap_or_default();
+    let is_gradient = |reader: &NodeId| {
+        let node = graph.node(*reader);
+        matches!(node.op, Op::ActivateGradient(Activation::Gelu | Activation::Silu)) && node.inputs[1] != id
+    };
+    let (gradients, others): (Vec<NodeId>, Vec<NodeId>) = all.iter().copied().partition(is_gradient);
+    let is_activation =
+        |reader: NodeId| matches!(graph.node(reader).op, Op::Activate(Activation::Gelu | Activation::Silu));
+    // A reshaped value has the memory of another.
+    let is_own = !matches!(graph.node(id).op, Op::Reshape { .. });
+    is_own && !gradients.is_empty() && matches!(others[..], [reader] if is_activation(reader))
 }
 
 /// The pool that reads relu's result, its window, and the gradient of relu; none where others read the result as well.

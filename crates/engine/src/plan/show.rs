@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Argument, Chain, DenseGradient, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind};
+use super::{Argument, Chain, DenseGradient, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind, Work};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,7 +133,8 @@ impl fmt::Display for Step {
             let border = if view.is_plain() { "" } else { " bordered" };
             write!(f, "s{slot}[{}x{}x{}{border}]", view.height, view.width, view.channels)?;
             if let Some((slot, _)) = &self.aside {
-                write!(f, ", s{slot}[winners]")?;
+                let what = if let Work::ActivateWithSlope(_) = self.work { "slope" } else { "winners" };
+                write!(f, ", s{slot}[{what}]")?;
             }
             write!(f, " = ")?;
         }

@@ -61,6 +61,8 @@ pub(crate) enum Work {
     AveragePool(Pool),
     AveragePoolGradient(Pool),
     Activate(Activation),
+    /// The operand gives way to the slope, which the gradient is multiplied by.
+    ActivateWithSlope(Activation),
     ActivateGradient(Activation),
     Softmax,
     SoftmaxGradient,
@@ -157,7 +159,7 @@ pub(crate) struct Step {
     pub reads: Vec<Operand>,
     /// Slot and layout of the result; none for sums.
     pub write: Option<(usize, View)>,
-    /// The same of what is kept besides, the winners of a pool.
+    /// The same of what is kept besides: the winners of a pool, or the slope in the place of what is read.
     pub aside: Option<(usize, View)>,
 }
 
@@ -227,7 +229,7 @@ impl Work {
             Work::Binary(binary) => binary.name().to_string(),
             Work::AddRelu => "add, relu".to_string(),
             Work::BatchNorm { relu: true, .. } => "BatchNorm, relu".to_string(),
-            Work::Activate(activation) => activation.name().to_string(),
+            Work::Activate(activation) | Work::ActivateWithSlope(activation) => activation.name().to_string(),
             Work::ActivateGradient(activation) => activation.gradient_name().to_string(),
             other => {
                 let text = format!("{other:?}");
