@@ -151,19 +151,21 @@ impl Fusions {
     }
 }
 
-/// Whether a value is read by an activation whose gradient is told by x, by gradients of it, and by nothing else.
+/// Whether a value is read by gelu or silu, whose gradient is told by x, by gradients of the same, and by nothing else.
 fn gives_way_to_slope(graph: &Graph, readers: &Readers, id: NodeId) -> bool {
     let all = readers.all(id).unwrap_or_default();
-    let is_gradient = |reader: &NodeId| {
-        let node = graph.node(*reader);
-        matches!(node.op, Op::ActivateGradient(Activation::Gelu | Activation::Silu)) && node.inputs[1] != id
+    let Some(activation) = all.iter().find_map(|reader| match graph.node(*reader).op {
+        Op::Activate(activation @ (Activation::Gelu | Activation::Silu)) => Some(activation),
+        _ => None,
+    }) else {
+        return false;
     };
-    let (gradients, others): (Vec<NodeId>, Vec<NodeId>) = all.iter().copied().partition(is_gradient);
-    let is_activation =
-        |reader: NodeId| matches!(graph.node(reader).op, Op::Activate(Activation::Gelu | Activation::Silu));
+    let count = |op: Op| all.iter().filter(|reader| graph.node(**reader).op == op).count();
+    let (values, gradients) = (count(Op::Activate(activation)), count(Op::ActivateGradient(activation)));
     // A reshaped value has the memory of another.
     let is_own = !matches!(graph.node(id).op, Op::Reshape { .. });
-    is_own && !gradients.is_empty() && matches!(others[..], [reader] if is_activation(reader))
+    let reads_slope = |reader: &NodeId| graph.node(*reader).inputs.get(1) != Some(&id);
+    is_own && values == 1 && gradients > 0 && values + gradients == all.len() && all.iter().all(reads_slope)
 }
 
 /// The pool that reads relu's result, its window, and the gradient of relu; none where others read the result as well.
