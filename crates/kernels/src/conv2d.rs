@@ -139,23 +139,48 @@ impl Walk {
     }
 }
 
+/// Offsets of a pixel's input window and of its output.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub input: usize,
+    pub output: usize,
+}
+
 /// A pixel of a [`Walk`].
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor {
-    pub input: usize,
-    pub output: usize,
+    input: usize,
+    output: usize,
     column: usize,
     row: usize,
     image: usize,
 }
 
 impl Cursor {
-    /// The next pixel.
+    /// Offsets of the next `P` pixels, and on to those behind them. Most lie in one row, where each is a step from the last.
     #[inline(always)]
-    pub fn advance(&mut self, walk: &Walk) {
-        self.column += 1;
-        self.input += walk.input[3];
-        self.output += walk.output[3];
+    pub fn take<const P: usize>(&mut self, walk: &Walk) -> [Place; P] {
+        let mut places = [Place { input: self.input, output: self.output }; P];
+        if self.column + P <= walk.columns {
+            for p in 1..P {
+                places[p] = Place { input: self.input + p * walk.input[3], output: self.output + p * walk.output[3] };
+            }
+            self.move_on(walk, P);
+        } else {
+            for place in &mut places {
+                *place = Place { input: self.input, output: self.output };
+                self.move_on(walk, 1);
+            }
+        }
+        places
+    }
+
+    /// Past pixels of the same row.
+    #[inline(always)]
+    fn move_on(&mut self, walk: &Walk, pixels: usize) {
+        self.column += pixels;
+        self.input += pixels * walk.input[3];
+        self.output += pixels * walk.output[3];
         if self.column == walk.columns {
             self.column = 0;
             self.row += 1;

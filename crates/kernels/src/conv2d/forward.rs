@@ -128,13 +128,12 @@ unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
 unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor, bias: &[L; V]) {
     let mut pixels = [strip.x; P];
     let mut outputs = [strip.y; P];
-    for p in 0..P {
+    for (p, place) in cursor.take::<P>(strip.walk).into_iter().enumerate() {
         // SAFETY: every pixel's window begins inside the input and its channels inside the output.
         unsafe {
-            pixels[p] = strip.x.add(cursor.input);
-            outputs[p] = strip.y.add(cursor.output);
+            pixels[p] = strip.x.add(place.input);
+            outputs[p] = strip.y.add(place.output);
         }
-        cursor.advance(strip.walk);
     }
     let mut acc = [*bias; P];
     // SAFETY: the windows of the pixels and the rows of weights can be read.

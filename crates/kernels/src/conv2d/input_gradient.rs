@@ -142,13 +142,12 @@ unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
 unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor) {
     let mut gradients = [strip.dy; P];
     let mut places = [strip.dx; P];
-    for p in 0..P {
+    for (p, place) in cursor.take::<P>(strip.walk).into_iter().enumerate() {
         // SAFETY: every pixel of the walk lies inside both slices.
         unsafe {
-            gradients[p] = strip.dy.add(cursor.input);
-            places[p] = strip.dx.add(cursor.output);
+            gradients[p] = strip.dy.add(place.input);
+            places[p] = strip.dx.add(place.output);
         }
-        cursor.advance(strip.walk);
     }
     let full = strip.channels == V * L::N;
     let mut acc = [[L::splat(0.0); V]; P];
