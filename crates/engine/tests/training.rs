@@ -126,3 +126,13 @@ fn the_plan_of_a_training_step_is_golden() {
     let program = Program::new(&network.graph, &settings(Isa::best(), 1));
     insta::assert_snapshot!(program.plan(33));
 }
+
+#[test]
+fn gelu_and_silu_leave_their_slope_unless_every_value_is_kept() {
+    let network = Network::transformed();
+    let kept = |keep_all| {
+        let settings = Settings { keep_all, ..settings(Isa::best(), 1) };
+        Program::new(&network.graph, &settings).plan(33).to_string().matches("[slope] = ").count()
+    };
+    assert_eq!([kept(false), kept(true)], [2, 0]);
+}
