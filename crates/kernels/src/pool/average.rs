@@ -1,6 +1,6 @@
 //! The mean of each channel under a sliding window.
 
-use super::{Pool, load, store};
+use super::{Pool, clear, load, store};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -20,9 +20,7 @@ pub fn average_pool(isa: Isa, pool: &Pool, n: usize, x: &[f32], y: &mut [f32]) {
 /// If a slice is too short for `n` images, or the window does not suit.
 pub fn average_pool_gradient(isa: Isa, pool: &Pool, n: usize, dy: &[f32], dx: &mut [f32]) {
     pool.check(n, dx.len(), dy.len());
-    for row in pool.input.rows(n) {
-        dx[row].fill(0.0);
-    }
+    clear(pool, n, dx);
     isa.run(AveragePoolGradient { pool, n, dy, dx });
 }
 
@@ -75,7 +73,7 @@ impl Kernel for AveragePoolGradient<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let (row_step, channels) = (self.pool.input.row_pitch, self.pool.input.channels);
-        let (dy, dx) = (self.dy.as_ptr(), self.dx.as_mut_ptr());
+        let (dy, dx, is_tiling) = (self.dy.as_ptr(), self.dx.as_mut_ptr(), self.pool.is_tiling());
         self.pool.each_window(self.n, |at, from, down, right| {
             let share = L::splat(1.0 / (down * right) as f32);
             for channel in (0..channels).step_by(L::N) {
@@ -83,9 +81,12 @@ impl Kernel for AveragePoolGradient<'_> {
                 // SAFETY: all taps lie inside the image and the pixel inside dy, whose lengths are asserted.
                 unsafe {
                     let part = load::<L>(dy.add(from + channel), count).mul(share);
-                    for tap in 0..down * right {
-                        let to = dx.add(at + channel + tap / right * row_step + tap % right * channels);
-                        store(load::<L>(to, count).add(part), to, count);
+                    for i in 0..down {
+                        for j in 0..right {
+                            let to = dx.add(at + channel + i * row_step + j * channels);
+                            let sum = if is_tiling { part } else { load::<L>(to, count).add(part) };
+                            store(sum, to, count);
+                        }
                     }
                 }
             }

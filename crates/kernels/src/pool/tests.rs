@@ -19,6 +19,7 @@ fn pools() -> Vec<(usize, Pool)> {
         pool(2, [4, 6, 32], [0; 4], square(2, 2, 0)),
         pool(3, [5, 7, 17], [1; 4], square(2, 2, 0)),
         pool(2, [5, 5, 3], [0; 4], square(3, 2, 1)),
+        pool(2, [5, 7, 6], [0, 0, 1, 0], window([2, 2], [2, 2], [0, 0, 1, 1])), // the last reach beyond the image
         pool(1, [5, 4, 9], [0, 1, 2, 3], window([2, 3], [1, 2], [0, 1, 1, 2])),
         pool(2, [5, 5, 2], [0; 4], square(1, 2, 0)),
         pool(2, [3, 4, 33], [0; 4], window([3, 4], [1, 1], [0; 4])),
