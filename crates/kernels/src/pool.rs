@@ -46,26 +46,16 @@ impl Pool {
     fn each_window(&self, n: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
         for image in 0..n {
             for row in 0..self.output.height {
-                let (first_row, down) = self.inside(0, row, self.input.height);
+                let (down, top) = self.window.taps(0, row, self.input.height);
+                let first_row = (top + down.start as isize) as usize;
                 for column in 0..self.output.width {
-                    let (first_column, right) = self.inside(1, column, self.input.width);
+                    let (right, left) = self.window.taps(1, column, self.input.width);
+                    let first_column = (left + right.start as isize) as usize;
                     let from = self.input.at(image, first_row, first_column);
-                    visit(from, self.output.at(image, row, column), down, right);
+                    visit(from, self.output.at(image, row, column), down.len(), right.len());
                 }
             }
         }
-    }
-
-    /// The first row or column of a window that lies in the image, and how many do.
-    #[inline(always)]
-    fn inside(&self, axis: usize, place: usize, size: usize) -> (usize, usize) {
-        let (kernel, padding) = (self.window.kernel[axis], self.window.padding[axis]);
-        let begin = place * self.window.stride[axis];
-        if begin >= padding && begin - padding + kernel <= size {
-            return (begin - padding, kernel); // as most do, and without a division
-        }
-        let (taps, start) = self.window.taps(axis, place, size);
-        ((start + taps.start as isize) as usize, taps.len())
     }
 }
 

@@ -69,9 +69,14 @@ pub struct Window {
 impl Window {
     /// For an output row or column: the taps that fall inside an input of `size`, and the input place of tap 0 (which may
     /// be negative). `axis` is 0 for rows, 1 for columns.
+    #[inline(always)]
     pub(crate) fn taps(&self, axis: usize, output: usize, size: usize) -> (std::ops::Range<usize>, isize) {
         let (dilation, kernel) = (self.dilation[axis] as isize, self.kernel[axis] as isize);
         let start = (output * self.stride[axis]) as isize - self.padding[axis] as isize;
+        // Most windows lie inside, which needs no division.
+        if start >= 0 && start + (kernel - 1) * dilation < size as isize {
+            return (0..kernel as usize, start);
+        }
         let first = if start < 0 { (-start + dilation - 1) / dilation } else { 0 };
         let last = ((size as isize - start + dilation - 1) / dilation).clamp(0, kernel);
         (first.min(last) as usize..last as usize, start)
