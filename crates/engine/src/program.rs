@@ -91,7 +91,9 @@ impl Program {
     }
 
     fn make_plan(&self, batch: usize) -> Plan {
-        Plan::new(&self.graph, batch, self.settings.arithmetic, self.settings.keep_all)
+        let mut plan = Plan::new(&self.graph, batch, self.settings.arithmetic, self.settings.keep_all);
+        plan.share(self.settings.threads.count());
+        plan
     }
 
     /// What is done for a batch of `batch` samples, as text.

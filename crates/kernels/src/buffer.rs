@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 struct Line([f32; LINE]);
 
 /// Numbers in a cache line.
-const LINE: usize = 16;
+pub const LINE: usize = 16;
 
 /// Aligned numbers.
 #[derive(Clone, Default)]

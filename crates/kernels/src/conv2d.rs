@@ -20,6 +20,8 @@ pub use pooled::Pooled;
 pub use product::{Arithmetic, Method, Product};
 pub use winograd::Size;
 
+use std::ops::Range;
+
 use crate::view::{View, Window};
 
 /// A convolution's geometry: where input and output lie and how the window moves.
@@ -48,6 +50,12 @@ impl Conv2d {
     /// Numbers of the kernel.
     pub fn kernel_len(&self) -> usize {
         self.output.channels * self.kernel_rows()
+    }
+
+    /// The convolution of some rows of the output, which lie at `output`.
+    pub fn band(&self, rows: Range<usize>, output: View) -> Conv2d {
+        let origin = self.input.origin + rows.start * self.window.stride[0] * self.input.row_pitch;
+        Conv2d { input: View { origin, ..self.input }, output, ..*self }
     }
 
     /// Floating-point operations of one pass over an image, computed directly; a multiply-add is two.

@@ -4,6 +4,8 @@
 //! the first in row order is the maximum and takes the whole gradient; the place is found again from x, so that nothing
 //! is kept. What is not a number is the maximum of its window.
 
+use std::ops::Range;
+
 use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -23,6 +25,14 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// The pool of some rows of the output, which lie at `output`; there is no padding.
+    pub fn band(&self, rows: Range<usize>, output: View) -> Pool {
+        assert_eq!(self.window.padding, [0; 4], "only windows without padding are alike in all rows");
+        let seen = (rows.len() - 1) * self.window.stride[0] + self.window.kernel[0];
+        let first = rows.start * self.window.stride[0];
+        Pool { input: self.input.band(first..first + seen), output, ..*self }
+    }
+
     fn check(&self, n: usize, x: usize, y: usize) {
         let window = &self.window;
         assert_eq!(self.input.channels, self.output.channels);

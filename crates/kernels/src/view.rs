@@ -1,5 +1,7 @@
 //! Where the pixels of images lie in a slice, with or without a border around them.
 
+use std::ops::Range;
+
 /// Images `[n, height, width, channels]` in a slice. The channels of a pixel lie together, and so do the pixels of a row;
 /// between rows and images there may be a border, which readers that pad expect to hold zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,8 +51,21 @@ impl View {
         self.origin + image * self.image_pitch + y * self.row_pitch + x * self.channels
     }
 
+    /// Some rows of an image, where they lie.
+    pub fn band(&self, rows: Range<usize>) -> View {
+        View { height: rows.len(), origin: self.origin + rows.start * self.row_pitch, ..*self }
+    }
+
+    /// Some rows of the first image, in a slice that is cut before them; the second is where.
+    pub fn cut(&self, rows: Range<usize>) -> (View, usize) {
+        let (above, left) = (self.origin / self.row_pitch, self.origin % self.row_pitch);
+        let image_pitch = rows.len() * self.row_pitch;
+        let band = View { height: rows.len(), origin: left, image_pitch, ..*self };
+        (band, (above + rows.start) * self.row_pitch)
+    }
+
     /// The rows of `n` images as ranges of the slice.
-    pub fn rows(&self, n: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+    pub fn rows(&self, n: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let view = *self;
         let rows = (0..n).flat_map(move |image| (0..view.height).map(move |y| view.at(image, y, 0)));
         rows.map(move |start| start..start + view.width * view.channels)
@@ -70,7 +85,7 @@ impl Window {
     /// For an output row or column: the taps that fall inside an input of `size`, and the input place of tap 0 (which may
     /// be negative). `axis` is 0 for rows, 1 for columns.
     #[inline(always)]
-    pub(crate) fn taps(&self, axis: usize, output: usize, size: usize) -> (std::ops::Range<usize>, isize) {
+    pub(crate) fn taps(&self, axis: usize, output: usize, size: usize) -> (Range<usize>, isize) {
         let (dilation, kernel) = (self.dilation[axis] as isize, self.kernel[axis] as isize);
         let start = (output * self.stride[axis]) as isize - self.padding[axis] as isize;
         // Most windows lie inside, which needs no division.
@@ -83,7 +98,7 @@ impl Window {
     }
 
     /// The outputs, of `n_outputs`, whose tap falls inside an input of `size`.
-    pub(crate) fn outputs(&self, axis: usize, tap: usize, size: usize, n_outputs: usize) -> std::ops::Range<usize> {
+    pub(crate) fn outputs(&self, axis: usize, tap: usize, size: usize, n_outputs: usize) -> Range<usize> {
         let stride = self.stride[axis] as isize;
         let shift = (tap * self.dilation[axis]) as isize - self.padding[axis] as isize;
         // output * stride + shift must lie in 0..size

@@ -1,13 +1,14 @@
-//! A group of shards: the memory that one thread works in, and its walk through a segment.
+//! A group of shards: what is kept of its samples, and its walk through a segment at a desk.
 
 use std::ops::Range;
 
-use kernels::buffer::{Buffer, bytes_of_mut};
+use kernels::buffer::{Buffer, LINE};
 use kernels::conv2d::Living;
 use kernels::{Isa, View, conv2d};
 
-use super::{PackTask, Whole, pointwise, step};
-use crate::plan::{Gradients, Plan, Step, SumKind, Work};
+use super::desk::Desk;
+use super::{PackTask, Whole, step};
+use crate::plan::{Band, Gradients, Plan, Slot, Step, Sum, SumKind, Work};
 use crate::profile::timed;
 use crate::{Clock, Feed};
 
@@ -26,11 +27,9 @@ pub(crate) struct Context<'a> {
 #[derive(Debug)]
 pub(crate) struct Group {
     samples: Range<usize>,
+    /// By number; those of a shard are at the desk.
     slots: Vec<Buffer>,
     sums: Vec<PartialSum>,
-    living: Living,
-    /// What products work in.
-    scratch: Buffer,
     /// Nanoseconds by stage and step, where a clock was given.
     spent: Vec<Vec<u64>>,
 }
@@ -38,9 +37,7 @@ pub(crate) struct Group {
 /// A group's part of a sum; what the sum does not need is empty.
 #[derive(Debug, Default)]
 pub(crate) struct PartialSum {
-    /// A kernel's gradient in the order of its product, while the shards pass.
-    pub packed: Buffer,
-    /// In canonical layout.
+    /// A kernel's gradient.
     pub kernel: Buffer,
     pub numbers: Vec<f64>,
 }
@@ -56,33 +53,22 @@ pub(crate) struct Shard {
 
 impl Group {
     pub fn new(plan: &Plan, samples: Range<usize>) -> Group {
-        let slots = plan.slots.iter().map(|slot| Buffer::zeros(plan.slot_len(slot, &samples))).collect();
-        let sum = |sum: &crate::plan::Sum| {
-            let (len, numbers) = (sum.len(&plan.values, samples.len()), plan.values.lens[sum.write]);
+        let kept_len = |slot: &Slot| if slot.kept { plan.slot_len(slot, &samples) } else { 0 };
+        let slots = plan.slots.iter().map(|slot| Buffer::zeros(kept_len(slot))).collect();
+        let sum = |sum: &Sum| {
+            let len = sum.len(&plan.values, samples.len());
             match sum.kind {
-                SumKind::Kernel(product) => PartialSum {
-                    packed: Buffer::zeros(product.packed_len()),
-                    kernel: Buffer::zeros(numbers),
-                    numbers: Vec::new(),
-                },
-                SumKind::Canonical => PartialSum { kernel: Buffer::zeros(len), ..PartialSum::default() },
+                SumKind::Kernel(_) | SumKind::Canonical => {
+                    PartialSum { kernel: Buffer::zeros(len), ..PartialSum::default() }
+                }
                 SumKind::Dense(_) => PartialSum::default(),
                 SumKind::Plain | SumKind::Mean | SumKind::Statistics { .. } => {
                     PartialSum { numbers: vec![0.0; len], ..PartialSum::default() }
                 }
             }
         };
-        let steps = || plan.stages.iter().flat_map(|stage| &stage.steps);
-        let mut living = Living::default();
-        for step in steps() {
-            if let Work::LivingGradients(gradients) = &step.work {
-                living.reserve(&gradients.pooled);
-            }
-        }
-        let scratch = steps().map(|step| step.work.scratch_len()).max();
-        let scratch = Buffer::zeros(scratch.unwrap_or(0));
         let spent = plan.stages.iter().map(|stage| vec![0; stage.steps.len()]).collect();
-        Group { slots, sums: plan.sums.iter().map(sum).collect(), living, scratch, samples, spent }
+        Group { slots, sums: plan.sums.iter().map(sum).collect(), samples, spent }
     }
 
     /// The number of samples.
@@ -121,29 +107,33 @@ impl Group {
     }
 
     /// Takes all shards through the steps of a stage, one after the other.
-    pub fn run(&mut self, context: &Context<'_>) {
+    pub fn run(&mut self, context: &Context<'_>, desk: &mut Desk) {
         let stage = &context.plan.stages[context.stage];
+        self.swap_slots(context.plan, desk);
         for sum in &stage.sums {
             self.sums[*sum].numbers.fill(0.0);
         }
         for local in Plan::shards(&self.samples, stage.shard) {
             let shard = Shard { first: self.samples.start + local.start, n: local.len(), local };
             for (index, one) in stage.steps.iter().enumerate() {
-                let mut spent = self.spent[context.stage][index];
-                timed(context.clock, &mut spent, || self.run_step(context, one, &shard));
-                self.spent[context.stage][index] = spent;
+                self.spent[context.stage][index] += self.run_step(context, one, &shard, desk);
             }
         }
-        for sum in &stage.sums {
-            if let SumKind::Kernel(product) = context.plan.sums[*sum].kind {
-                let PartialSum { packed, kernel, .. } = &mut self.sums[*sum];
-                product.unpack(context.isa, packed, kernel);
-            }
+        for (packed, (sum, product)) in desk.packed.iter().zip(context.plan.packed_sums(stage)) {
+            product.unpack(context.isa, &packed[..product.packed_len()], &mut self.sums[sum].kernel);
         }
+        self.swap_slots(context.plan, desk);
     }
 
-    /// What a step writes is taken out of the group, so that all else can be read meanwhile.
-    fn run_step(&mut self, context: &Context<'_>, one: &Step, shard: &Shard) {
+    /// Takes the slots of a shard from a desk, or gives them back.
+    fn swap_slots(&mut self, plan: &Plan, desk: &mut Desk) {
+        let slots = self.slots.iter_mut().zip(&mut desk.slots).zip(&plan.slots);
+        slots.filter(|(_, slot)| !slot.kept).for_each(|((own, at_desk), _)| std::mem::swap(own, at_desk));
+    }
+
+    /// What a step writes is taken out of the group, so that all else can be read meanwhile. Returns what it took.
+    fn run_step(&mut self, context: &Context<'_>, one: &Step, shard: &Shard, desk: &mut Desk) -> u64 {
+        let mut spent = 0;
         let places = [one.write, one.aside];
         let mut written = places.map(|place| place.map(|(slot, _)| std::mem::take(&mut self.slots[slot])));
         let [result, aside] = {
@@ -156,28 +146,31 @@ impl Group {
             })
         };
         match (&one.work, result) {
-            (Work::ConvolvePool { pooled, packed, bias }, Some(y)) => {
-                let x = step::first_samples(context, one, shard, &self.slots);
-                let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
-                let winners = aside.map(bytes_of_mut);
-                pooled.forward(context.isa, shard.n, x, packed, bias, y, winners, &mut self.scratch);
+            (Work::LivingGradients(gradients), dx) => timed(context.clock, &mut spent, || {
+                self.pull_back(context, one, gradients, shard, &mut desk.living, dx);
+            }),
+            (_, Some(y)) if !one.bands.is_empty() => {
+                let from = one.bands[0].from;
+                spent = run_bands(context, &one.bands, shard, &self.slots, &mut desk.scratch, &mut y[from..]);
             }
-            (Work::ActivateWithSlope(kind), Some(y)) => {
-                let slope = aside.expect("its place is that of what is read");
-                pointwise::activate_with_slope(context.isa, one, shard.n, pointwise::activation_of(*kind), slope, y);
-            }
-            (Work::LivingGradients(gradients), dx) => self.pull_back(context, one, gradients, shard, dx),
-            (_, Some(result)) => {
-                step::compute(context, one, shard, &self.slots, &mut self.scratch, result);
-            }
-            (work, None) => {
+            (_, Some(y)) => timed(context.clock, &mut spent, || {
+                step::compute(context, one, shard, &self.slots, &mut desk.scratch, aside, y);
+            }),
+            (Work::KernelGradient { product, sum }, None) => timed(context.clock, &mut spent, || {
+                let mut sums = context.plan.packed_sums(&context.plan.stages[context.stage]);
+                let place = sums.position(|(other, _)| other == *sum).expect("its stage knows it");
+                let packed = &mut desk.packed[place][..product.packed_len()];
+                step::add_kernel_gradient(context, one, shard, &self.slots, &mut desk.scratch, product, packed);
+            }),
+            (work, None) => timed(context.clock, &mut spent, || {
                 let sum = work.sum().expect("what stores nothing sums");
-                step::add(context, one, shard, &self.slots, &mut self.scratch, &mut self.sums[sum]);
-            }
+                step::add(context, one, shard, &self.slots, &mut self.sums[sum].numbers);
+            }),
         }
         for ((slot, _), written) in places.into_iter().flatten().zip(written.into_iter().flatten()) {
             self.slots[slot] = written;
         }
+        spent
     }
 
     fn pull_back(
@@ -186,6 +179,7 @@ impl Group {
         one: &Step,
         gradients: &Gradients,
         shard: &Shard,
+        living: &mut Living,
         dx: Option<&mut [f32]>,
     ) {
         let mut kernel = std::mem::take(&mut self.sums[gradients.kernel_sum].kernel);
@@ -198,17 +192,40 @@ impl Group {
         };
         let signals = step::signals(context, one, shard, &self.slots);
         let (isa, n) = (context.isa, shard.n);
-        conv2d::living_gradients(isa, &gradients.pooled, n, signals, &mut self.living, wanted);
+        conv2d::living_gradients(isa, &gradients.pooled, n, signals, living, wanted);
         self.sums[gradients.kernel_sum].kernel = kernel;
     }
+}
+
+/// Computes bands on as many threads as there are, into `y` from the first's place on. Returns what they took together.
+fn run_bands(
+    context: &Context<'_>,
+    bands: &[Band],
+    shard: &Shard,
+    slots: &[Buffer],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) -> u64 {
+    if let [Band { step, .. }] = bands {
+        let mut spent = 0;
+        timed(context.clock, &mut spent, || step::compute(context, step, shard, slots, scratch, None, y));
+        return spent;
+    }
+    let (first, second) = bands.split_at(bands.len() / 2);
+    let (y, y_of_second) = y.split_at_mut(second[0].from - first[0].from);
+    let (scratch, scratch_of_second) = scratch.split_at_mut(scratch.len() / 2 / LINE * LINE);
+    let (spent, spent_by_second) = rayon::join(
+        || run_bands(context, first, shard, slots, scratch, y),
+        || run_bands(context, second, shard, slots, scratch_of_second, y_of_second),
+    );
+    spent + spent_by_second
 }
 
 impl Work {
     /// The sum that it adds to.
     fn sum(&self) -> Option<usize> {
         match self {
-            Work::KernelGradient { sum, .. }
-            | Work::SumToChannels { sum }
+            Work::SumToChannels { sum }
             | Work::SumOverBatch { sum }
             | Work::Statistics { sum }
             | Work::BatchNormSums { sum, .. } => Some(*sum),

@@ -4,6 +4,7 @@
 //! its slots and sums, a chain its results, so that threads share nothing but what they read.
 
 mod chain;
+mod desk;
 mod group;
 mod pointwise;
 mod reader;
@@ -21,6 +22,7 @@ use crate::profile::timed;
 use crate::{Clock, Feed, Input, Variables};
 
 use chain::{ChainTask, UpdateTask};
+use desk::Desks;
 use group::{Context, Group};
 use sums::{Closing, SumTask};
 
@@ -32,6 +34,7 @@ pub(crate) struct Machine {
     values: Vec<Buffer>,
     packs: Vec<PackTask>,
     groups: Vec<Group>,
+    desks: Desks,
     /// For each stage and pass the chains with their results.
     chains: Vec<Vec<Vec<ChainTask>>>,
     sums: Vec<SumTask>,
@@ -104,12 +107,13 @@ impl Machine {
         };
         let chains = plan.stages.iter().map(|stage| stage.passes.iter().map(chains_of).collect()).collect();
         let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone())).collect();
+        let desks = Desks::new(&plan);
         let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
         let updates = plan.updates.iter().map(UpdateTask::new).collect();
         let results = plan.outputs.iter().map(|output| vec![0.0; output.len]).collect();
         let places = vec![usize::MAX; plan.values.variables.len()];
         let spent = vec![Spent::default(); plan.stages.len()];
-        Machine { isa, plan, values, packs, groups, chains, sums, updates, results, places, spent }
+        Machine { isa, plan, values, packs, groups, desks, chains, sums, updates, results, places, spent }
     }
 
     /// The number of samples that this is for.
@@ -248,13 +252,13 @@ impl Machine {
     }
 
     fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
-        let Machine { isa, plan, values, packs, groups, places, .. } = self;
+        let Machine { isa, plan, values, packs, groups, desks, places, .. } = self;
         if plan.stages[stage].steps.is_empty() {
             return;
         }
         let whole = Whole { variables, places, values };
         let context = Context { isa: *isa, plan, stage, whole, packs, feed, clock };
-        groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context));
+        groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context, &mut desks.take()));
     }
 
     fn close_sums(&mut self, stage: usize, feed: &Feed<'_>, clock: Option<Clock>) {

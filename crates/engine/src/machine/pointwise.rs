@@ -1,13 +1,11 @@
 //! Steps that take every number on its own, in place where the result overwrites an operand.
 
 use graph::ops;
-use kernels::Isa;
 use kernels::activation::{self, Activation};
 use kernels::arithmetic::{self, Binary, Operand};
 
 use super::reader::Reader;
 use super::samples::runs;
-use crate::plan::Step;
 
 /// An activation.
 pub(super) fn activate(read: &Reader<'_>, kind: Activation, y: &mut [f32]) {
@@ -20,10 +18,10 @@ pub(super) fn activate(read: &Reader<'_>, kind: Activation, y: &mut [f32]) {
 }
 
 /// An activation of what lies aside, and its slope in that place.
-pub(super) fn activate_with_slope(isa: Isa, step: &Step, n: usize, kind: Activation, x: &mut [f32], y: &mut [f32]) {
-    let views = [step.aside, step.write].map(|place| place.expect("it writes both").1);
-    runs(views.each_ref(), n, |[x_at, at], len| {
-        activation::activate_with_slope(isa, kind, &mut x[x_at..][..len], &mut y[at..][..len]);
+pub(super) fn activate_with_slope(read: &Reader<'_>, kind: Activation, x: &mut [f32], y: &mut [f32]) {
+    let (_, aside) = read.step.aside.expect("it writes both");
+    runs([&aside, read.to()], read.n(), |[x_at, at], len| {
+        activation::activate_with_slope(read.isa(), kind, &mut x[x_at..][..len], &mut y[at..][..len]);
     });
 }
 

@@ -1,25 +1,27 @@
 //! One step of a shard: reads what it needs, calls its kernel.
 
 use kernels::arithmetic::{self, Binary};
-use kernels::buffer::{Buffer, bytes_of};
+use kernels::buffer::{Buffer, bytes_of, bytes_of_mut};
+use kernels::conv2d::{self, Product};
 use kernels::copy::{copy, pad_channels, take_channels};
 use kernels::dropout::{self, Dropout};
 use kernels::loss::{self, CrossEntropy};
-use kernels::{batch_norm, conv2d, input, pool, softmax};
+use kernels::{batch_norm, input, pool, softmax};
 
-use super::group::{Context, PartialSum, Shard};
+use super::group::{Context, Shard};
 use super::pointwise::{self, activation_of, binary_op};
 use super::reader::Reader;
 use super::samples::runs;
 use crate::plan::{Step, SumKind, Work};
 
-/// Computes the value that a step stores. Where it overwrites an operand, `y` holds that operand.
+/// Computes the value that a step stores, and what it keeps besides. Where it overwrites an operand, `y` holds that operand.
 pub(crate) fn compute(
     context: &Context<'_>,
     step: &Step,
     shard: &Shard,
     slots: &[Buffer],
     scratch: &mut [f32],
+    aside: Option<&mut [f32]>,
     y: &mut [f32],
 ) {
     let read = &Reader { context, step, shard, slots };
@@ -29,11 +31,16 @@ pub(crate) fn compute(
             let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
             product.forward(isa, n, read.samples(0), packed, bias, *relu, y, scratch);
         }
+        Work::ConvolvePool { pooled, packed, bias } => {
+            let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
+            pooled.forward(isa, n, read.samples(0), packed, bias, y, aside.map(bytes_of_mut), scratch);
+        }
         Work::ConvolveBack { product, packed } => {
             product.input_gradient(isa, n, read.samples(0), &context.packs[*packed].packed, y, scratch);
         }
-        Work::Dense { dense, kernel, bias, relu } => {
-            let (kernel, bias) = (context.whole.get(*kernel), bias.map(|bias| context.whole.get(bias)));
+        Work::Dense { dense, kernel, bias, relu, first } => {
+            let kernel = &context.whole.get(*kernel)[first * dense.features..][..dense.kernel_len()];
+            let bias = bias.map(|bias| &context.whole.get(bias)[*first..][..dense.units]);
             dense.forward(isa, n, read.samples(0), kernel, bias, *relu, y, scratch);
         }
         Work::DenseBack { dense, kernel } => {
@@ -46,6 +53,10 @@ pub(crate) fn compute(
         Work::AveragePool(pool) => pool::average_pool(isa, pool, n, read.samples(0), y),
         Work::AveragePoolGradient(pool) => pool::average_pool_gradient(isa, pool, n, read.samples(0), y),
         Work::Activate(kind) => pointwise::activate(read, activation_of(*kind), y),
+        Work::ActivateWithSlope(kind) => {
+            let slope = aside.expect("its place is that of what is read");
+            pointwise::activate_with_slope(read, activation_of(*kind), slope, y);
+        }
         Work::ActivateGradient(kind) => pointwise::activation_gradient(read, activation_of(*kind), y),
         Work::Binary(op) => pointwise::binary(read, binary_op(*op), y),
         Work::AddRelu => pointwise::binary(read, Binary::AddRelu, y),
@@ -77,9 +88,7 @@ pub(crate) fn compute(
         | Work::SquaredError
         | Work::SquaredErrorGradient => compute_loss(read, y),
         Work::Spread { mean } => spread(read, *mean, y),
-        Work::ConvolvePool { .. }
-        | Work::ActivateWithSlope(_)
-        | Work::LivingGradients(_)
+        Work::LivingGradients(_)
         | Work::KernelGradient { .. }
         | Work::SumToChannels { .. }
         | Work::SumOverBatch { .. }
@@ -166,41 +175,35 @@ pub(crate) fn signals<'a>(
     conv2d::Signals { x: read.samples(0), winners: bytes_of(read.samples(1)), dy: read.samples(2) }
 }
 
-/// The samples of the first operand.
-pub(crate) fn first_samples<'a>(
-    context: &'a Context<'a>,
-    step: &'a Step,
-    shard: &'a Shard,
-    slots: &'a [Buffer],
-) -> &'a [f32] {
-    Reader { context, step, shard, slots }.samples(0)
-}
-
-/// Adds a shard's part to a sum.
-pub(crate) fn add(
+/// Adds a shard's part to the gradient of a kernel, in the order of its product.
+pub(crate) fn add_kernel_gradient(
     context: &Context<'_>,
     step: &Step,
     shard: &Shard,
     slots: &[Buffer],
     scratch: &mut [f32],
-    part: &mut PartialSum,
+    product: &Product,
+    packed: &mut [f32],
 ) {
+    let read = Reader { context, step, shard, slots };
+    // The first shard overwrites what another group has left.
+    let begin = shard.local.start == 0;
+    product.kernel_gradient(context.isa, shard.n, read.samples(0), read.samples(1), begin, packed, scratch);
+}
+
+/// Adds a shard's part to a sum.
+pub(crate) fn add(context: &Context<'_>, step: &Step, shard: &Shard, slots: &[Buffer], part: &mut [f64]) {
     let read = Reader { context, step, shard, slots };
     let (isa, n) = (context.isa, shard.n);
     match &step.work {
-        Work::KernelGradient { product, .. } => {
-            // The first shard overwrites what the last batch has left.
-            let begin = shard.local.start == 0;
-            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), begin, &mut part.packed, scratch);
-        }
         Work::SumToChannels { .. } => {
-            arithmetic::sum_to_channels(isa, read.view(0), n, read.samples(0), &mut part.numbers);
+            arithmetic::sum_to_channels(isa, read.view(0), n, read.samples(0), part);
         }
         Work::SumOverBatch { .. } => {
             let (view, x) = (read.view(0), read.samples(0));
             let row_len = view.width * view.channels;
             for (row, at) in view.rows(n).enumerate() {
-                let sums = &mut part.numbers[row % view.height * row_len..][..row_len];
+                let sums = &mut part[row % view.height * row_len..][..row_len];
                 sums.iter_mut().zip(&x[at]).for_each(|(sum, x)| *sum += f64::from(*x));
             }
         }
@@ -210,13 +213,13 @@ pub(crate) fn add(
             };
             let numbers = 2 * read.view(0).channels;
             let first = shard.local.start / samples;
-            let part = &mut part.numbers[first * numbers..][..numbers];
+            let part = &mut part[first * numbers..][..numbers];
             batch_norm::statistics(isa, read.view(0), n, read.samples(0), part);
         }
         Work::BatchNormSums { epsilon, .. } => {
             let norm = batch_norm::Norm { statistics: read.whole(1), epsilon: *epsilon };
             let views = [read.view(0), read.view(2)];
-            batch_norm::gradient_sums(isa, views, n, read.samples(0), &norm, read.samples(2), &mut part.numbers);
+            batch_norm::gradient_sums(isa, views, n, read.samples(0), &norm, read.samples(2), part);
         }
         other => unreachable!("{} is no sum", other.name()),
     }

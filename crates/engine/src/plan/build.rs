@@ -137,7 +137,7 @@ impl Builder<'_> {
         let pool = self.fusions.epilogue(id).and_then(|epilogue| epilogue.pool);
         let node = pool.map_or(result, |pool| pool.operand);
         let aside = self.aside(id).or(self.slope(id)).and_then(place);
-        Some(Step { node, work, reads, write, aside })
+        Some(Step { node, work, reads, write, aside, bands: Vec::new() })
     }
 
     fn back_step(&mut self, id: NodeId, back: &Back, slots: &Slots) -> Step {
@@ -155,7 +155,7 @@ impl Builder<'_> {
             (slots.of(self.layout.root(dx)).expect("what is written has a slot"), *self.layout.view(dx))
         });
         let node = back.input_gradient.map_or(id, |(dx, _)| dx);
-        Step { node, work: Work::LivingGradients(gradients), reads, write, aside: None }
+        Step { node, work: Work::LivingGradients(gradients), reads, write, aside: None, bands: Vec::new() }
     }
 
     /// Where a value is read.
@@ -264,7 +264,8 @@ impl Builder<'_> {
                 let epilogue = self.fusions.epilogue(id).expect("every product has one");
                 let dense = Dense { features: features(inputs[0]), units: features(id) };
                 let bias = epilogue.bias.map(|bias| self.values.fixed(graph, bias));
-                Work::Dense { dense, kernel: self.values.fixed(graph, inputs[1]), bias, relu: epilogue.relu }
+                let kernel = self.values.fixed(graph, inputs[1]);
+                Work::Dense { dense, kernel, bias, relu: epilogue.relu, first: 0 }
             }
             Op::Conv2dInputGradient { window, groups, .. } => {
                 let conv = convolution(id, inputs[0], window, *groups);

@@ -3,8 +3,10 @@
 //! The batch is cut into shards of samples, which are dealt to groups. A group is one unit of work: one thread runs its
 //! shards in order and adds what is summed over the batch to the group's own sums; after that the groups' sums are added
 //! in order. How many groups there are follows from the batch, the products and the sums alone, so threads never show in
-//! the bits. What an optimizer overwrites comes last, when the guarded outputs are known.
+//! the bits; what follows the threads changes none: the desks at which groups work, the bands of a single image. What an
+//! optimizer overwrites comes last, when the guarded outputs are known.
 
+mod bands;
 mod build;
 mod fuse;
 mod layout;
@@ -24,6 +26,7 @@ use kernels::View;
 use kernels::conv2d::{Arithmetic, Product};
 use kernels::dense::Dense;
 
+pub(crate) use bands::Band;
 pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 pub(crate) use update::Update;
@@ -61,6 +64,8 @@ pub(crate) struct Plan {
     pub batch: usize,
     /// The samples of each group.
     pub groups: Vec<Range<usize>>,
+    /// How many groups run at a time, each with a desk of its own.
+    pub desks: usize,
     pub stages: Vec<Stage>,
     pub slots: Vec<Slot>,
     pub packs: Vec<Pack>,
@@ -193,7 +198,53 @@ impl Plan {
             false => update::updates(&mut stages, &mut assignments, &outputs, &mut values),
         };
         let groups = groups(batch, &Cost::new(&stages, &sums, &values));
-        Plan { batch, groups, stages, slots: slots.slots, packs, sums, values, names, outputs, updates, assignments }
+        Plan {
+            batch,
+            groups,
+            desks: 1,
+            stages,
+            slots: slots.slots,
+            packs,
+            sums,
+            values,
+            names,
+            outputs,
+            updates,
+            assignments,
+        }
+    }
+
+    /// Shares the work with so many threads, which changes no bit.
+    pub fn share(&mut self, threads: usize) {
+        self.desks = threads.clamp(1, self.groups.len().max(1));
+        bands::cut(self, threads);
+    }
+
+    /// Sizes of the slots of a desk; those whose values are kept are the groups'.
+    pub fn desk_slots(&self) -> impl Iterator<Item = usize> + '_ {
+        let largest = |slot| self.groups.iter().map(|samples| self.slot_len(slot, samples)).max().unwrap_or(0);
+        self.slots.iter().map(move |slot| if slot.kept { 0 } else { largest(slot) })
+    }
+
+    /// Sizes of the gradients that a desk has room for in the order of their products.
+    pub fn desk_packed(&self) -> Vec<usize> {
+        let mut lens: Vec<usize> = Vec::new();
+        for stage in &self.stages {
+            for (place, (_, product)) in self.packed_sums(stage).enumerate() {
+                lens.resize(lens.len().max(place + 1), 0);
+                lens[place] = lens[place].max(product.packed_len());
+            }
+        }
+        lens
+    }
+
+    /// The sums of a stage that are kept in the order of their products while the shards of a group pass.
+    pub fn packed_sums(&self, stage: &Stage) -> impl Iterator<Item = (usize, Product)> {
+        let packed = |sum: &usize| match self.sums[*sum].kind {
+            SumKind::Kernel(product) => Some((*sum, product)),
+            _ => None,
+        };
+        stage.sums.iter().filter_map(packed)
     }
 
     /// The shards of a group, `shard` samples each, as samples counted from its first.
@@ -214,8 +265,7 @@ impl Sum {
     pub fn len(&self, values: &Values, samples: usize) -> usize {
         let numbers = values.lens[self.write];
         match self.kind {
-            SumKind::Kernel(product) => product.packed_len() + numbers,
-            SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
+            SumKind::Kernel(_) | SumKind::Canonical | SumKind::Plain | SumKind::Mean => numbers,
             SumKind::Dense(_) => 0,
             SumKind::Statistics { shard, .. } => samples.div_ceil(shard) * numbers,
         }
@@ -288,7 +338,8 @@ impl Cost {
     fn new(stages: &[Stage], sums: &[Sum], values: &Values) -> Cost {
         let works = || stages.iter().flat_map(|stage| &stage.steps).map(|step| &step.work);
         let dense = |sum: &Sum| if let SumKind::Dense(one) = sum.kind { one.dense.flops() } else { 0 };
-        let summed = sums.iter().map(|sum| sum.len(values, PACKET)).sum();
+        let packed = |sum: &Sum| if let SumKind::Kernel(product) = sum.kind { product.packed_len() } else { 0 };
+        let summed = sums.iter().map(|sum| packed(sum) + sum.len(values, PACKET)).sum();
         let read: usize = works().filter_map(Work::dense).map(Dense::kernel_len).sum();
         let flops = works().map(Work::flops).chain(sums.iter().map(dense)).sum();
         Cost { flops, summed, passed: summed + read }
@@ -296,14 +347,15 @@ impl Cost {
 }
 
 /// Whole packets dealt to groups as evenly as they go: a power of two, so that as many threads, or half of them, have the
-/// same to do.
+/// same to do. Where nothing is summed, as when a network answers, even single samples have their groups.
 fn groups(batch: usize, cost: &Cost) -> Vec<Range<usize>> {
-    let packets = batch.div_ceil(PACKET);
+    let packet = if cost.summed == 0 { 1 } else { PACKET };
+    let packets = batch.div_ceil(packet);
     let worth = (batch as u64 * cost.flops / OPERATIONS_PER_PASSED / cost.passed.max(1) as u64) as usize;
     // Without products, as where only a norm is summed, sums are all there is.
     let worth = if cost.flops == 0 { MOST_GROUPS } else { worth };
     let most = worth.min(MOST_SUMMED / cost.summed.max(1)).clamp(2, MOST_GROUPS);
     let count = 1 << packets.min(most).max(1).ilog2();
-    let start = |group: usize| (group * packets / count * PACKET).min(batch);
+    let start = |group: usize| (group * packets / count * packet).min(batch);
     (0..count).map(|group| start(group)..start(group + 1)).collect()
 }

@@ -45,23 +45,22 @@ impl Plan {
         self.numbers().iter().sum()
     }
 
-    /// Numbers of shards, of what is kept for the batch, of sums, and of values of the whole batch.
+    /// Numbers of desks, of what is kept for the batch, of sums, and of values of the whole batch.
     fn numbers(&self) -> [usize; 4] {
-        let of_groups = |kept: bool| -> usize {
-            let slots = self.slots.iter().filter(|slot| slot.kept == kept);
-            slots.map(|slot| self.groups.iter().map(|group| self.slot_len(slot, group)).sum::<usize>()).sum()
-        };
+        let kept = |group| self.slots.iter().filter(|slot| slot.kept).map(move |slot| self.slot_len(slot, group));
+        let kept: usize = self.groups.iter().flat_map(kept).sum();
         let sums: usize = self.groups.iter().flat_map(|g| self.sums.iter().map(|s| s.len(&self.values, g.len()))).sum();
-        [of_groups(false), of_groups(true), sums, self.values.lens.iter().sum()]
+        let desk: usize = self.desk_slots().chain(self.desk_packed()).sum();
+        [self.desks * desk, kept, sums, self.values.lens.iter().sum()]
     }
 
     fn show_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = |numbers: usize| numbers as f64 * 4.0 / 1024.0 / 1024.0;
-        let [shards, kept, sums, whole] = self.numbers();
+        let [desks, kept, sums, whole] = self.numbers();
         writeln!(
             f,
-            "memory in MiB: shards {:.1}, kept for the batch {:.1}, sums {:.1}, whole batch {:.1}",
-            bytes(shards),
+            "memory in MiB: desks {:.1}, kept for the batch {:.1}, sums {:.1}, whole batch {:.1}",
+            bytes(desks),
             bytes(kept),
             bytes(sums),
             bytes(whole)
@@ -139,7 +138,11 @@ impl fmt::Display for Step {
             write!(f, " = ")?;
         }
         let reads: Vec<String> = self.reads.iter().map(ToString::to_string).collect();
-        write!(f, "{}({})  # {}", self.work.name(), reads.join(", "), self.node)
+        write!(f, "{}({})", self.work.name(), reads.join(", "))?;
+        if !self.bands.is_empty() {
+            write!(f, " in {} bands", self.bands.len())?;
+        }
+        write!(f, "  # {}", self.node)
     }
 }
 

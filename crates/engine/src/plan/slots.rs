@@ -1,8 +1,8 @@
 //! Which values share memory: a slot holds one value after the other, in the order of the steps.
 //!
-//! Every group of shards has all slots. A slot of the shard is as large as a shard, one that is kept holds all samples of
-//! the group, since its value is read in a later stage or after the run. Values with a border only follow each other
-//! where they have the same layout, so that the zeros of the border stay.
+//! A slot of the shard is as large as a shard and stands at the desk of a thread, which all groups use in turns. One that
+//! is kept is a group's own and holds all its samples, since its value is read in a later stage or after the run. Values
+//! with a border only follow each other where they have the same layout, so that the zeros of the border stay.
 
 use graph::NodeId;
 use kernels::View;

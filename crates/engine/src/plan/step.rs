@@ -3,9 +3,12 @@
 use graph::NodeId;
 use graph::ops::{Activation, Binary};
 use kernels::View;
+use kernels::buffer::LINE;
 use kernels::conv2d::{Method, Pooled, Product, Size};
 use kernels::dense::Dense;
 use kernels::pool::Pool;
+
+use super::Band;
 
 /// A value of the whole batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +54,8 @@ pub(crate) enum Work {
         kernel: Fixed,
         bias: Option<Fixed>,
         relu: bool,
+        /// The first unit that is computed.
+        first: usize,
     },
     DenseBack {
         dense: Dense,
@@ -161,6 +166,8 @@ pub(crate) struct Step {
     pub write: Option<(usize, View)>,
     /// The same of what is kept besides: the winners of a pool, or the slope in the place of what is read.
     pub aside: Option<(usize, View)>,
+    /// Its parts, where threads share it.
+    pub bands: Vec<Band>,
 }
 
 impl Step {
@@ -168,6 +175,12 @@ impl Step {
     pub fn in_place(&self) -> Option<usize> {
         let (to, _) = self.write?;
         self.reads.iter().position(|read| matches!(read, Operand::Slot { slot, .. } if *slot == to))
+    }
+
+    /// Numbers that it and its bands need to work in.
+    pub fn scratch_len(&self) -> usize {
+        let bands = self.bands.iter().map(|band| band.step.work.scratch_len()).max().unwrap_or(0);
+        self.work.scratch_len().max(bands.next_multiple_of(LINE) * self.bands.len())
     }
 }
 

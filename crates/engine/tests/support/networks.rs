@@ -1,4 +1,5 @@
-//! Small networks with their training steps: one with everything a residual one has, one plain and convolutional.
+//! Small networks: with their training steps, one with everything a residual one has, others plain and convolutional; and
+//! one that only answers.
 
 use graph::ops::{Activation, Op, Window};
 use graph::reference::{Feed, Tensor};
@@ -88,6 +89,31 @@ impl Network {
         network.finish(scores)
     }
 
+    /// Answers without a training step, for an image that threads share: products of every kind, pools, and steps that take
+    /// every number on its own, on rows that tiles do not divide.
+    pub fn answering() -> Network {
+        let mut network = Network::empty([43, 38, 3], 5);
+        let x = network.pixels();
+        let x = network.convolution("first", x, 16, Window::square(3, 1, 1));
+        let x = network.graph.push(Op::Activate(Activation::Gelu), &[x]);
+        let main = network.convolution("main", x, 16, Window::square(3, 1, 1));
+        let sum = network.graph.add(main, x);
+        let x = network.graph.push(Op::Activate(Activation::Relu), &[sum]);
+        let x = network.convolution("strided", x, 24, Window::square(5, 2, 2));
+        let x = network.depthwise("depthwise", x, Window::square(3, 1, 1));
+        let x = network.graph.push(Op::Activate(Activation::Sigmoid), &[x]);
+        let x = network.convolution("pooled", x, 96, Window::square(3, 1, 1));
+        let x = network.graph.push(Op::Activate(Activation::Relu), &[x]);
+        let x = network.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+        let x = network.graph.push(Op::AveragePool2d { window: Window::square(2, 1, 0) }, &[x]);
+        let features = network.graph.shape(x).sample_len();
+        let x = network.graph.reshape(x, &[features]);
+        let x = network.dense("dense", x, 45);
+        let scores = network.dense("scores", x, 5);
+        network.graph.output("scores", scores);
+        network
+    }
+
     fn empty(image: [usize; 3], classes: usize) -> Network {
         Network { graph: Graph::new(), parameters: Vec::new(), image, classes }
     }
@@ -109,6 +135,12 @@ impl Network {
         let bias = self.parameter(&format!("{path}/bias"), &[filters]);
         let y = self.graph.push(Op::Conv2d { window, groups: 1 }, &[x, kernel]);
         self.graph.push(Op::AddBias, &[y, bias])
+    }
+
+    fn depthwise(&mut self, path: &str, x: NodeId, window: Window) -> NodeId {
+        let groups = self.graph.shape(x).channels();
+        let kernel = self.parameter(&format!("{path}/kernel"), &[groups, window.kernel[0], window.kernel[1], 1]);
+        self.graph.push(Op::Conv2d { window, groups }, &[x, kernel])
     }
 
     fn batch_norm(&mut self, path: &str, x: NodeId) -> NodeId {

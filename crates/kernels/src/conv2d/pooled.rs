@@ -1,6 +1,8 @@
 //! A convolution with relu and a max pool behind it, computed together: the convolution's results stand in a scratch for a
 //! few images only, and what is kept for the gradients is which of them each of the pool's windows let through.
 
+use std::ops::Range;
+
 use super::{Arithmetic, Conv2d, Product};
 use crate::pool::{Pool, max_pool, max_pool_with_winners};
 use crate::{Isa, View, Window};
@@ -30,6 +32,16 @@ impl Pooled {
         let [down, right] = window.kernel;
         let apart = window.stride[0] >= down && window.stride[1] >= right;
         apart && window.padding == [0; 4] && window.dilation == [1; 2] && down * right < 255
+    }
+
+    /// The pool's results of some rows, which lie at `output`.
+    pub fn band(&self, rows: Range<usize>, output: View) -> Pooled {
+        let (conv, [down, _]) = (&self.product.conv, self.pool.window.stride);
+        let pool = self.pool.band(rows.clone(), output);
+        let input = View::plain(pool.input.height, pool.input.width, pool.input.channels);
+        let first = rows.start * down;
+        let conv = conv.band(first..first + input.height, input);
+        Pooled { product: Product { conv, ..self.product }, pool: Pool { input, ..pool } }
     }
 
     /// Numbers whose memory the winners of an image take, a byte each.

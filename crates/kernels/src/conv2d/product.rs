@@ -59,6 +59,14 @@ impl Product {
         methods.map(|method| Product { conv, method }).collect()
     }
 
+    /// Rows of the output that are computed together: bands of as many are computed as they are in the whole.
+    pub fn tile_rows(&self) -> usize {
+        match self.method {
+            Method::Direct => 1,
+            Method::Winograd(size) => size.outputs(),
+        }
+    }
+
     /// Numbers that a pass needs to work in.
     pub fn scratch_len(&self) -> usize {
         match self.method {

@@ -33,7 +33,7 @@ const CHUNK: usize = 1 << 16;
 
 impl Size {
     /// Outputs of a tile along each axis.
-    fn outputs(self) -> usize {
+    pub(super) fn outputs(self) -> usize {
         match self {
             Size::Two => 2,
             Size::Four => 4,
