@@ -49,3 +49,25 @@ fn threads_share_an_image_by_rows_and_a_dense_layer_by_units() {
     }
     assert!(!plan(1, 1).contains("bands") && !plan(2, 2).contains("bands"));
 }
+
+#[test]
+fn batch_norms_with_given_statistics_become_part_of_kernels() {
+    let network = Network::answering();
+    let plan = Program::new(&network.graph, &settings(Isa::best(), 1)).plan(3);
+    assert_eq!((plan.matches(", norm)").count(), plan.matches("BatchNorm").count()), (2, 0), "{plan}");
+    let kept = Settings { keep_all: true, ..settings(Isa::best(), 1) };
+    assert_eq!(Program::new(&network.graph, &kept).plan(3).matches("BatchNorm").count(), 2);
+
+    // They are packed anew when a statistic has changed.
+    let mut feed = network.feed(3);
+    let (mut program, mut variables) = (Program::new(&network.graph, &settings(Isa::best(), 1)), variables(&feed));
+    let inputs = Inputs::new(&network.graph, &feed);
+    for mean in [0.0, 0.5] {
+        feed.variables.get_mut("depthwise_norm/mean").expect("is there").data.fill(mean);
+        variables.set("depthwise_norm/mean", &[mean as f32; 24]);
+        inputs.run(&mut program, &mut variables).expect("nothing is guarded");
+        let expected = reference::run(&network.graph, &feed);
+        let difference = difference(program.output("scores"), expected.output(&network.graph, "scores"));
+        assert!(difference < 1e-4, "with a mean of {mean}: {difference:e} off");
+    }
+}

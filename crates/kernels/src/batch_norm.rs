@@ -69,6 +69,31 @@ pub fn normalize(
     }
 }
 
+/// The kernel and bias of a convolution that does what a convolution with `kernel` and `bias` and the norm behind it do. A
+/// kernel is `[channels, ...]`; `mean` and `variance` are the norm's statistics.
+///
+/// # Panics
+/// If lengths disagree.
+pub fn fold(
+    (kernel, bias): (&[f32], Option<&[f32]>),
+    [mean, variance, scale, offset]: [&[f32]; 4],
+    epsilon: f32,
+    (folded_kernel, folded_bias): (&mut [f32], &mut [f32]),
+) {
+    let channels = folded_bias.len();
+    assert!([mean, variance, scale, offset].iter().chain(&bias).all(|numbers| numbers.len() == channels));
+    assert!(kernel.len() == folded_kernel.len() && kernel.len().is_multiple_of(channels));
+    let rows =
+        kernel.chunks_exact(kernel.len() / channels).zip(folded_kernel.chunks_exact_mut(kernel.len() / channels));
+    for (channel, (row, folded)) in rows.enumerate() {
+        let deviation = (f64::from(variance[channel]) + f64::from(epsilon)).sqrt();
+        let factor = f64::from(scale[channel]) / deviation;
+        let shift = f64::from(bias.map_or(0.0, |bias| bias[channel])) - f64::from(mean[channel]);
+        folded_bias[channel] = shift.mul_add(factor, f64::from(offset[channel])) as f32;
+        folded.iter_mut().zip(row).for_each(|(folded, weight)| *folded = (f64::from(*weight) * factor) as f32);
+    }
+}
+
 /// Adds the sums of dy and of dy * z of a shard of `n` images to `sums`, `[2][channels]`; views of x and dy.
 ///
 /// # Panics

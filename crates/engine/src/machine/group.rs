@@ -7,8 +7,9 @@ use kernels::conv2d::Living;
 use kernels::{Isa, View, conv2d};
 
 use super::desk::Desk;
-use super::{PackTask, Whole, step};
-use crate::plan::{Band, Gradients, Plan, Slot, Step, Sum, SumKind, Work};
+use super::pack::PackTask;
+use super::{Whole, step};
+use crate::plan::{Band, Fixed, Gradients, Plan, Slot, Step, Sum, SumKind, Work};
 use crate::profile::timed;
 use crate::{Clock, Feed};
 
@@ -21,6 +22,14 @@ pub(crate) struct Context<'a> {
     pub packs: &'a [PackTask],
     pub feed: &'a Feed<'a>,
     pub clock: Option<Clock>,
+}
+
+impl<'a> Context<'a> {
+    /// A packed kernel, and the bias that goes with it.
+    pub fn kernel(&self, packed: usize, bias: Option<Fixed>) -> (&'a [f32], Option<&'a [f32]>) {
+        let task = &self.packs[packed];
+        (task.kernel(), task.bias().or(bias.map(|bias| self.whole.get(bias))))
+    }
 }
 
 /// The samples of a group, their values and their part of the sums.

@@ -6,6 +6,7 @@
 mod chain;
 mod desk;
 mod group;
+mod pack;
 mod pointwise;
 mod reader;
 mod samples;
@@ -17,13 +18,14 @@ use kernels::Isa;
 use kernels::buffer::Buffer;
 use rayon::prelude::*;
 
-use crate::plan::{Fixed, Operand, Pack, Pass, Plan};
+use crate::plan::{Fixed, Operand, Pass, Plan};
 use crate::profile::timed;
 use crate::{Clock, Feed, Input, Variables};
 
 use chain::{ChainTask, UpdateTask};
 use desk::Desks;
 use group::{Context, Group};
+use pack::PackTask;
 use sums::{Closing, SumTask};
 
 /// A plan and its memory.
@@ -54,14 +56,6 @@ pub(crate) struct Spent {
     pub sums: u64,
 }
 
-#[derive(Debug)]
-struct PackTask {
-    pack: Pack,
-    packed: Buffer,
-    /// The stamp of the variable that it was made of.
-    made_of: Option<u64>,
-}
-
 /// Values of the whole batch, to read.
 #[derive(Clone, Copy)]
 pub(crate) struct Whole<'a> {
@@ -79,6 +73,11 @@ impl<'a> Whole<'a> {
         }
     }
 
+    /// What changes whenever a variable does.
+    pub fn stamp(&self, variable: usize) -> u64 {
+        self.variables.stamp(self.places[variable])
+    }
+
     /// The first number of a value.
     pub fn number(&self, fixed: Fixed) -> f32 {
         self.get(fixed)[0]
@@ -92,15 +91,7 @@ impl Machine {
         for (number, value) in &plan.values.constants {
             values[*number].fill(*value);
         }
-        let task = |pack: &Pack| PackTask {
-            pack: pack.clone(),
-            packed: Buffer::zeros(match pack.transposed {
-                true => pack.product.packed_transposed_len(),
-                false => pack.product.packed_len(),
-            }),
-            made_of: None,
-        };
-        let packs = plan.packs.iter().map(task).collect();
+        let packs = plan.packs.iter().map(|pack| PackTask::new(pack, &plan.values.constants)).collect();
         let chains_of = |pass: &Pass| match pass {
             Pass::Singles(_) => Vec::new(),
             Pass::Chains(chains) => chains.iter().map(ChainTask::new).collect(),
@@ -234,21 +225,8 @@ impl Machine {
     /// Packs the kernels that have changed since they were packed: in evaluation, those of the first batch.
     fn run_packs(&mut self, stage: usize, variables: &Variables) {
         let whole = Whole { variables, places: &self.places, values: &self.values };
-        let tasks = self.packs.par_iter_mut().with_max_len(1).filter(|task| task.pack.stage == stage);
-        tasks.for_each(|PackTask { pack, packed, made_of }| {
-            let stamp = match pack.source {
-                Fixed::Variable(index) => Some(variables.stamp(whole.places[index])),
-                Fixed::Value(_) => None,
-            };
-            if stamp.is_some() && stamp == *made_of {
-                return;
-            }
-            match pack.transposed {
-                true => pack.product.pack_transposed(self.isa, whole.get(pack.source), packed),
-                false => pack.product.pack(self.isa, whole.get(pack.source), packed),
-            }
-            *made_of = stamp;
-        });
+        let tasks = self.packs.par_iter_mut().with_max_len(1).filter(|task| task.stage() == stage);
+        tasks.for_each(|task| task.run(self.isa, &whole));
     }
 
     fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {

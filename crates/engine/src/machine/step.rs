@@ -28,15 +28,15 @@ pub(crate) fn compute(
     let (isa, n, to) = (read.isa(), read.n(), read.to());
     match &step.work {
         Work::Convolve { product, packed, bias, relu } => {
-            let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
+            let (packed, bias) = context.kernel(*packed, *bias);
             product.forward(isa, n, read.samples(0), packed, bias, *relu, y, scratch);
         }
         Work::ConvolvePool { pooled, packed, bias } => {
-            let (packed, bias) = (&context.packs[*packed].packed, bias.map(|bias| context.whole.get(bias)));
+            let (packed, bias) = context.kernel(*packed, *bias);
             pooled.forward(isa, n, read.samples(0), packed, bias, y, aside.map(bytes_of_mut), scratch);
         }
         Work::ConvolveBack { product, packed } => {
-            product.input_gradient(isa, n, read.samples(0), &context.packs[*packed].packed, y, scratch);
+            product.input_gradient(isa, n, read.samples(0), context.packs[*packed].kernel(), y, scratch);
         }
         Work::Dense { dense, kernel, bias, relu, first } => {
             let kernel = &context.whole.get(*kernel)[first * dense.features..][..dense.kernel_len()];

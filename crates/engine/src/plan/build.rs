@@ -10,8 +10,8 @@ use super::fuse::{Back, Epilogue, Fusions};
 use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
-use super::step::{DenseGradient, Gradients, Operand, Step, Work};
-use super::{Pack, Sum, SumKind, Values};
+use super::step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
+use super::{Norm, Pack, Sum, SumKind, Values};
 
 /// A node that becomes a step, and the stage that it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -285,18 +285,21 @@ impl Builder<'_> {
 
     fn convolve(&mut self, conv: Conv2d, kernel: NodeId, epilogue: Epilogue) -> Work {
         let bias = epilogue.bias.map(|bias| self.values.fixed(self.graph, bias));
+        let norm = epilogue.norm.map(|norm| self.norm(norm, bias));
+        // Where there is a norm, the bias is packed with it.
+        let bias = bias.filter(|_| norm.is_none());
         if let Some(pool) = epilogue.pool {
             let pooled = Pooled::new(conv, window(&pool.window), conv.output, self.arithmetic);
-            return Work::ConvolvePool { pooled, packed: self.pack(kernel, pooled.product, false), bias };
+            return Work::ConvolvePool { pooled, packed: self.pack(kernel, pooled.product, false, norm), bias };
         }
         let product = Product::new(conv, self.arithmetic);
-        let packed = self.pack(kernel, product, false);
+        let packed = self.pack(kernel, product, false, norm);
         Work::Convolve { product, packed, bias, relu: epilogue.relu }
     }
 
     fn convolve_back(&mut self, conv: Conv2d, kernel: NodeId) -> Work {
         let product = Product::new(conv, self.arithmetic);
-        Work::ConvolveBack { product, packed: self.pack(kernel, product, true) }
+        Work::ConvolveBack { product, packed: self.pack(kernel, product, true, None) }
     }
 
     fn kernel_gradient(&mut self, conv: Conv2d, id: NodeId) -> Work {
@@ -304,16 +307,31 @@ impl Builder<'_> {
         Work::KernelGradient { product, sum: self.sum(id, SumKind::Kernel(product)) }
     }
 
+    /// A batch norm that reads what is given, behind a convolution with this bias.
+    fn norm(&mut self, id: NodeId, bias: Option<Fixed>) -> Norm {
+        let graph = self.graph;
+        let (Op::BatchNorm { epsilon }, &[_, statistics, scale, offset]) =
+            (&graph.node(id).op, graph.node(id).inputs.as_slice())
+        else {
+            unreachable!("{} is no norm", graph.node(id).op.name())
+        };
+        let rows = &graph.node(statistics).inputs;
+        let [mean, variance, scale, offset] =
+            [rows[0], rows[1], scale, offset].map(|given| self.values.fixed(graph, given));
+        Norm { bias, mean, variance, scale, offset, epsilon: *epsilon }
+    }
+
     /// The number of a kernel in the order of the tiles.
-    fn pack(&mut self, kernel: NodeId, product: Product, transposed: bool) -> usize {
+    fn pack(&mut self, kernel: NodeId, product: Product, transposed: bool, norm: Option<Norm>) -> usize {
         let source = self.values.fixed(self.graph, kernel);
         let stage = self.order.ready[kernel.0 as usize];
         let same = |pack: &Pack| {
             let order = |product: &Product| (product.conv.input.channels, product.conv.groups, product.method);
-            pack.source == source && pack.transposed == transposed && order(&pack.product) == order(&product)
+            let [mine, other] = [(source, transposed, norm), (pack.source, pack.transposed, pack.norm)];
+            mine == other && order(&pack.product) == order(&product)
         };
         self.packs.iter().position(same).unwrap_or_else(|| {
-            self.packs.push(Pack { source, product, transposed, stage });
+            self.packs.push(Pack { source, norm, product, transposed, stage });
             self.packs.len() - 1
         })
     }

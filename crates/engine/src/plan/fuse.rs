@@ -1,5 +1,5 @@
 //! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; with
-//! a batch norm or a sum the relu; what flows back from such a pool to the convolution, whose gradients run over lists of
+//! a convolution the batch norm whose statistics are given; with a batch norm or a sum the relu; what flows back from such a pool to the convolution, whose gradients run over lists of
 //! what is not zero; and with an activation its slope.
 
 use graph::ops::{Activation, Binary, Window};
@@ -15,6 +15,8 @@ pub(crate) struct Epilogue {
     /// The node whose value is stored.
     pub result: NodeId,
     pub bias: Option<NodeId>,
+    /// A batch norm that goes into kernel and bias.
+    pub norm: Option<NodeId>,
     pub relu: bool,
     pub pool: Option<PoolBehind>,
 }
@@ -75,7 +77,7 @@ impl Fusions {
             if !can_be_followed {
                 continue;
             }
-            let mut epilogue = Epilogue { result: id, bias: None, relu: false, pool: None };
+            let mut epilogue = Epilogue { result: id, bias: None, norm: None, relu: false, pool: None };
             if !keep_all {
                 fusions.extend(graph, order, readers, &mut epilogue);
                 if epilogue.relu && matches!(graph.node(id).op, Op::Conv2d { .. }) {
@@ -120,12 +122,20 @@ impl Fusions {
     }
 
     fn extend(&mut self, graph: &Graph, order: &Order, readers: &Readers, epilogue: &mut Epilogue) {
-        let is_product = matches!(graph.node(epilogue.result).op, Op::Conv2d { .. } | Op::Dense);
+        let is_convolution = matches!(graph.node(epilogue.result).op, Op::Conv2d { .. });
+        let is_product = is_convolution || matches!(graph.node(epilogue.result).op, Op::Dense);
         let same_stage = |a: NodeId, b: NodeId| order.stage[a.0 as usize] == order.stage[b.0 as usize];
         while let Some(next) = readers.only(epilogue.result).filter(|next| same_stage(epilogue.result, *next)) {
             match &graph.node(next).op {
-                Op::AddBias if is_product && epilogue.bias.is_none() && !epilogue.relu => {
+                Op::AddBias if is_product && epilogue.bias.or(epilogue.norm).is_none() && !epilogue.relu => {
                     epilogue.bias = Some(graph.node(next).inputs[1]);
+                }
+                Op::BatchNorm { .. } if is_convolution && epilogue.norm.is_none() && !epilogue.relu => {
+                    let Some(statistics) = given_statistics(graph, next) else { return };
+                    if readers.only(statistics).is_some() {
+                        self.absorbed[statistics.0 as usize] = true;
+                    }
+                    epilogue.norm = Some(next);
                 }
                 Op::Activate(Activation::Relu) if !epilogue.relu => epilogue.relu = true,
                 _ => return,
@@ -149,6 +159,15 @@ impl Fusions {
     pub fn is_absorbed(&self, id: NodeId) -> bool {
         self.absorbed[id.0 as usize]
     }
+}
+
+/// The statistics of a batch norm, if all that it reads beside x is given before the run: then it is part of a kernel that
+/// is packed once.
+fn given_statistics(graph: &Graph, norm: NodeId) -> Option<NodeId> {
+    let is_given = |id: &NodeId| matches!(graph.node(*id).op, Op::Variable { .. } | Op::Constant { .. });
+    let &[_, statistics, scale, offset] = graph.node(norm).inputs.as_slice() else { return None };
+    let rows = matches!(graph.node(statistics).op, Op::StackRows).then(|| &graph.node(statistics).inputs)?;
+    rows.iter().chain([&scale, &offset]).all(is_given).then_some(statistics)
 }
 
 /// Whether a value is read by gelu or silu, whose gradient is told by x, by gradients of the same, and by nothing else.

@@ -95,10 +95,24 @@ pub(crate) struct Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Pack {
     pub source: Fixed,
+    /// A batch norm that becomes part of it.
+    pub norm: Option<Norm>,
     pub product: Product,
     pub transposed: bool,
     /// The stage before whose steps it is made.
     pub stage: usize,
+}
+
+/// A batch norm behind a convolution, all of which is given before the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Norm {
+    /// The convolution's.
+    pub bias: Option<Fixed>,
+    pub mean: Fixed,
+    pub variance: Fixed,
+    pub scale: Fixed,
+    pub offset: Fixed,
+    pub epsilon: f32,
 }
 
 /// A sum over the batch.
@@ -189,7 +203,7 @@ impl Plan {
             }
         }
         for (number, stage) in stages.iter_mut().enumerate() {
-            stage.passes = whole::passes(graph, &order, &readers, number, &mut values);
+            stage.passes = whole::passes(graph, &order, &readers, &fusions, number, &mut values);
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
         }
         let mut assignments = assignments(graph, &mut values, &mut stages[0].passes);

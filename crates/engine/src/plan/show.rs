@@ -15,7 +15,8 @@ impl fmt::Display for Plan {
             }
             for (index, pack) in self.packs.iter().enumerate().filter(|(_, pack)| pack.stage == number) {
                 let how = if pack.transposed { "pack_transposed" } else { "pack" };
-                writeln!(f, "  p{index} = {how}({})", pack.source)?;
+                let norm = if pack.norm.is_some() { ", norm" } else { "" };
+                writeln!(f, "  p{index} = {how}({}{norm})", pack.source)?;
             }
             for step in &stage.steps {
                 writeln!(f, "  each shard: {step}")?;

@@ -8,6 +8,7 @@ use graph::ops::{Activation, Binary, Unary};
 use graph::{Graph, NodeId, Op};
 
 use super::Values;
+use super::fuse::Fusions;
 use super::order::{Order, Role};
 use super::readers::Readers;
 use super::step::Fixed;
@@ -79,8 +80,16 @@ pub(crate) enum Argument {
 }
 
 /// The passes of a stage.
-pub(crate) fn passes(graph: &Graph, order: &Order, readers: &Readers, stage: usize, values: &mut Values) -> Vec<Pass> {
-    let of_stage = |id: &NodeId| order.is(*id, Role::Whole) && order.stage[id.0 as usize] == stage;
+pub(crate) fn passes(
+    graph: &Graph,
+    order: &Order,
+    readers: &Readers,
+    fusions: &Fusions,
+    stage: usize,
+    values: &mut Values,
+) -> Vec<Pass> {
+    let is_whole = |id: &NodeId| order.is(*id, Role::Whole) && !fusions.is_absorbed(*id);
+    let of_stage = |id: &NodeId| is_whole(id) && order.stage[id.0 as usize] == stage;
     let nodes: Vec<NodeId> = graph.ids().filter(of_stage).collect();
     let pass_of = pass_numbers(graph, &nodes);
     let n_passes = nodes.iter().map(|id| pass_of[id.0 as usize] + 1).max().unwrap_or(0);

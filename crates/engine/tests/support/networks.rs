@@ -97,10 +97,12 @@ impl Network {
         let x = network.convolution("first", x, 16, Window::square(3, 1, 1));
         let x = network.graph.push(Op::Activate(Activation::Gelu), &[x]);
         let main = network.convolution("main", x, 16, Window::square(3, 1, 1));
+        let main = network.given_norm("main_norm", main);
         let sum = network.graph.add(main, x);
         let x = network.graph.push(Op::Activate(Activation::Relu), &[sum]);
         let x = network.convolution("strided", x, 24, Window::square(5, 2, 2));
         let x = network.depthwise("depthwise", x, Window::square(3, 1, 1));
+        let x = network.given_norm("depthwise_norm", x);
         let x = network.graph.push(Op::Activate(Activation::Sigmoid), &[x]);
         let x = network.convolution("pooled", x, 96, Window::square(3, 1, 1));
         let x = network.graph.push(Op::Activate(Activation::Relu), &[x]);
@@ -156,6 +158,17 @@ impl Network {
         let new = g.push(Op::RunningVariance { momentum: 0.9, positions }, &[variance, statistics]);
         g.assign(variance, new);
         y
+    }
+
+    /// A batch norm with running statistics; its scale is a constant.
+    fn given_norm(&mut self, path: &str, x: NodeId) -> NodeId {
+        let channels = self.graph.shape(x).channels();
+        let [mean, variance, offset] =
+            ["mean", "variance", "offset"].map(|name| self.parameter(&format!("{path}/{name}"), &[channels]));
+        let scale = self.graph.constant(0.75, &[channels]);
+        let statistics = self.graph.push(Op::StackRows, &[mean, variance]);
+        // Variances are drawn as other numbers are, from -0.45 on.
+        self.graph.push(Op::BatchNorm { epsilon: 1.0 }, &[x, statistics, scale, offset])
     }
 
     fn dense(&mut self, path: &str, x: NodeId, units: usize) -> NodeId {

@@ -106,3 +106,30 @@ fn running_statistics_move() {
     running_variance(0.0, 1, &[3.0, 5.0], &mut variance);
     assert_eq!(variance, [5.0]);
 }
+
+#[test]
+fn a_folded_kernel_does_what_kernel_and_norm_do() {
+    let (channels, inputs) = (3, 4);
+    let kernel = numbers(1, channels * inputs, -1.0, 1.0);
+    let given = [(2, -1.0), (3, 0.1), (4, -2.0), (5, -1.0)].map(|(name, low)| numbers(name, channels, low, 2.0));
+    let (given, x) = (given.each_ref().map(|numbers| &numbers[..]), numbers(6, inputs, -1.0, 1.0));
+    let bias = numbers(7, channels, -1.0, 1.0);
+    for bias in [None, Some(&bias[..])] {
+        let (mut folded_kernel, mut folded_bias) = (vec![9.0; kernel.len()], vec![9.0; channels]);
+        fold((&kernel, bias), given, 1e-3, (&mut folded_kernel, &mut folded_bias));
+        let product = |kernel: &[f32], channel: usize| -> f64 {
+            let row = &kernel[channel * inputs..][..inputs];
+            row.iter().zip(&x).map(|(k, x)| f64::from(*k) * f64::from(*x)).sum()
+        };
+        let [mean, variance, scale, offset] = given;
+        let expected: Vec<f64> = (0..channels)
+            .map(|c| {
+                let y = product(&kernel, c) + bias.map_or(0.0, |bias| f64::from(bias[c]));
+                let z = (y - f64::from(mean[c])) / (f64::from(variance[c]) + 1e-3).sqrt();
+                z * f64::from(scale[c]) + f64::from(offset[c])
+            })
+            .collect();
+        let found: Vec<f32> = (0..channels).map(|c| product(&folded_kernel, c) as f32 + folded_bias[c]).collect();
+        assert_close("folded", &found, &expected, 1e-5, 1e-6);
+    }
+}
