@@ -11,8 +11,10 @@ mod places;
 mod tiles;
 mod transform;
 
+use std::ops::Range;
+
 use super::Conv2d;
-use crate::Isa;
+use crate::{Isa, View};
 pub(super) use pack::Reader;
 use pack::{Pack, Unpack};
 use places::{AddOuter, Field, Multiply};
@@ -148,6 +150,15 @@ impl Size {
         self.run(isa, conv, n, Pass::KernelGradient { x, dy, begin, packed: packed.as_mut_ptr() }, scratch);
     }
 
+    /// The numbers between the first and the last that these tiles write, `[rows, columns]` of them an image.
+    fn span(self, to: &View, [rows, columns]: [usize; 2], tiles: Range<usize>, y: *const f32) -> Span {
+        let row = |tile: usize| (tile / columns / rows, tile / columns % rows * self.outputs());
+        let ((first, top), (last, bottom)) = (row(tiles.start), row(tiles.end - 1));
+        let start = to.at(first, top, 0);
+        let end = to.at(last, (bottom + self.outputs()).min(to.height) - 1, to.width);
+        Span { start: y.wrapping_add(start), len: end - start }
+    }
+
     fn run(self, isa: Isa, conv: &Conv2d, n: usize, pass: Pass<'_>, scratch: &mut [f32]) {
         assert!(self.suits(conv) && scratch.len() >= self.scratch_len(conv));
         let (places, most) = (self.places(), self.chunk(conv));
@@ -171,12 +182,15 @@ impl Size {
             match pass {
                 Pass::Forward { x, packed: weights, bias, relu, y } => {
                     transform(Side::Inputs(x));
-                    isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs });
+                    // Results lie where no cache holds them; their lines are fetched while there are products to compute.
+                    let ahead = self.span(&conv.output, [rows, columns], first..first + tiles, y);
+                    isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs, ahead });
                     transform(Side::Outputs { bias, relu, y });
                 }
                 Pass::InputGradient { dy, packed: weights, dx } => {
                     transform(Side::Gradients(dy));
-                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs });
+                    let ahead = Span { start: dx, len: 0 };
+                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, ahead });
                     transform(Side::AddToInputs(dx));
                 }
                 Pass::KernelGradient { x, dy, begin, packed: gradient } => {
@@ -188,6 +202,13 @@ impl Size {
             }
         }
     }
+}
+
+/// Numbers that lie together.
+#[derive(Clone, Copy)]
+struct Span {
+    start: *const f32,
+    len: usize,
 }
 
 /// What is computed of what. Lengths have been asserted by the functions above.

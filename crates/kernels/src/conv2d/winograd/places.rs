@@ -1,10 +1,12 @@
 //! Products of transformed numbers, place by place: matrices of tiles by channels.
 
+use super::Span;
 use crate::conv2d::Walk;
 use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::prefetch_from;
 use crate::tile::{self, Runs, for_tile};
 
 /// Transformed numbers of some tiles, `[place][tile][pitch]`.
@@ -64,6 +66,8 @@ pub(super) struct Multiply {
     pub from: Field,
     pub weights: *const f32,
     pub to: Field,
+    /// What is written next, and fetched meanwhile.
+    pub ahead: Span,
 }
 
 impl Kernel for Multiply {
@@ -71,11 +75,14 @@ impl Kernel for Multiply {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Multiply { places, tiles, from, weights, to } = self;
+        let Multiply { places, tiles, from, weights, to, ahead } = self;
+        let share = ahead.len.div_ceil(places);
         let width = width(to.channels);
         let place_len = to.pitch * from.channels;
         let pixels = [1, 2].map(|vectors| tile::best::<L>(tiles, vectors));
         for place in 0..places {
+            let fetched = (place * share).min(ahead.len);
+            prefetch_from(ahead.start.wrapping_add(fetched), share.min(ahead.len - fetched));
             for strip in strips::<L>(to.channels) {
                 let block = strip.first / width * width * from.channels + strip.first % width;
                 let matrix = Matrix {
