@@ -4,6 +4,7 @@
 //! named results, and variables with their new values, the same bits for any number of threads. This crate reads no file
 //! and no clock, knows no language, no layer and no data set, and has no unsafe code.
 
+mod again;
 mod feed;
 mod machine;
 mod plan;

@@ -10,7 +10,7 @@ use kernels::dense::Dense;
 
 use crate::machine::Machine;
 use crate::plan::{Plan, Step, Work};
-use crate::{Clock, Feed, Input, Part, Threads, Variables, profile};
+use crate::{Clock, Feed, Input, Part, Threads, Variables, again, profile};
 
 /// On what and how a program runs.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub enum What {
 #[derive(Debug)]
 pub struct Program {
     graph: Graph,
+    /// Nodes of the graph that are computed again where later stages read them.
+    again: Vec<NodeId>,
     settings: Settings,
     guarded: Vec<String>,
     /// One for each batch size, the last that ran in front.
@@ -71,7 +73,11 @@ impl Program {
     /// If the graph breaks a rule of [`graph::verify`].
     pub fn new(graph: &Graph, settings: &Settings) -> Program {
         graph::verify(graph).unwrap_or_else(|why| panic!("only verified graphs are run: {why}"));
-        Program { graph: graph.clone(), settings: settings.clone(), guarded: Vec::new(), machines: Vec::new() }
+        let (graph, again) = match settings.keep_all {
+            true => (graph.clone(), Vec::new()),
+            false => again::computed_again(graph),
+        };
+        Program { graph, again, settings: settings.clone(), guarded: Vec::new(), machines: Vec::new() }
     }
 
     /// From now on variables keep their values if one of these outputs is not finite.
@@ -91,8 +97,9 @@ impl Program {
     }
 
     fn make_plan(&self, batch: usize) -> Plan {
-        let mut plan = Plan::new(&self.graph, batch, self.settings.arithmetic, self.settings.keep_all);
-        plan.share(self.settings.threads.count());
+        let Settings { arithmetic, keep_all, ref threads, .. } = self.settings;
+        let mut plan = Plan::new(&self.graph, &self.again, batch, arithmetic, keep_all);
+        plan.share(threads.count());
         plan
     }
 

@@ -6,6 +6,7 @@
 
 mod backward;
 pub mod cases;
+mod copies;
 mod dtype;
 #[cfg(test)]
 mod finite_differences;
@@ -17,6 +18,7 @@ mod show;
 mod verify;
 
 pub use backward::gradients;
+pub use copies::Copies;
 pub use dtype::DType;
 pub use graph::{Graph, Node, NodeId};
 pub use ops::{Op, OpRule};

@@ -1,8 +1,8 @@
 //! Trains a network on random images and prints its rate: that of experiments/cifar_cnn.yaml, or another.
 //!
-//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20|lenet5|mlp|smooth] [--arithmetic fast]
+//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20|mobilenet|lenet5|mlp|smooth] [--arithmetic fast]
 //!
-//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 12,800 of LeNet-5
+//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 256 of MobileNet-v2, 12,800 of LeNet-5
 //! and the perceptron). Prints one JSON line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
 //! the machine disturb less. With `--plan` it prints the plan instead, with `--profile` what each part of a step takes.
 
@@ -15,7 +15,7 @@ use engine::{Arithmetic, Feed, Input, Program, Settings, Threads, Variables};
 use kernels::random::Stream;
 use kernels::{Isa, peak};
 
-use networks::{Network, cifar_cnn, lenet5, mlp, resnet20, smooth};
+use networks::{Network, cifar_cnn, lenet5, mlp, mobilenet, resnet20, smooth};
 
 /// The value of an option.
 fn option(name: &str) -> Option<String> {
@@ -36,6 +36,7 @@ fn main() {
         Some("resnet20") => (resnet20(), 640, 3072),
         Some("lenet5") => (lenet5(), 12_800, 784),
         Some("smooth") => (smooth(), 6400, 3072),
+        Some("mobilenet") => (mobilenet(), 256, 3072),
         Some("mlp") => (mlp(), 12_800, 784),
         _ => (cifar_cnn(), 6400, 3072),
     };

@@ -82,6 +82,37 @@ pub fn mlp() -> Network {
     builder.perceptron(x, &[512, 512, 10])
 }
 
+/// MobileNet-v2 as in benches/experiments/cifar_mobilenet_v2.yaml (Sandler et al. 2018).
+pub fn mobilenet() -> Network {
+    let mut builder = Builder::of(Activation::Relu);
+    let mut x = builder.image(32, 3);
+    x = builder.normed("conv2d", x, 32, Window::square(3, 1, 1), 1);
+    x = builder.activate(x);
+    x = builder.normed("conv2d_2", x, 32, Window::square(3, 1, 1), 32);
+    x = builder.activate(x);
+    x = builder.normed("conv2d_3", x, 16, Window::square(1, 1, 0), 1);
+    let blocks = [(24, 1, 2), (32, 2, 3), (64, 2, 4), (96, 1, 3), (160, 2, 3), (320, 1, 1)];
+    for (filters, stride, repeats) in blocks {
+        for repeat in 0..repeats {
+            let (path, input) = (format!("to{filters}/{repeat}"), x);
+            let (wide, stride) = (6 * builder.graph.shape(x).channels(), if repeat == 0 { stride } else { 1 });
+            x = builder.normed(&format!("{path}/wide"), x, wide, Window::square(1, 1, 0), 1);
+            x = builder.activate(x);
+            x = builder.normed(&format!("{path}/depthwise"), x, wide, Window::square(3, stride, 1), wide);
+            x = builder.activate(x);
+            x = builder.normed(&format!("{path}/narrow"), x, filters, Window::square(1, 1, 0), 1);
+            if repeat > 0 {
+                x = builder.graph.add(x, input);
+            }
+        }
+    }
+    x = builder.normed("conv2d_4", x, 1280, Window::square(1, 1, 0), 1);
+    x = builder.activate(x);
+    x = builder.graph.global_average_pool2d(x);
+    let scores = builder.dense("dense", x, 10);
+    builder.finish(scores)
+}
+
 impl Builder {
     fn of(activation: Activation) -> Builder {
         Builder { activation, graph: Graph::default(), parameters: Vec::new() }
@@ -98,11 +129,21 @@ impl Builder {
     }
 
     fn convolution(&mut self, path: &str, x: NodeId, filters: usize, window: Window) -> NodeId {
+        self.grouped(path, x, filters, window, 1)
+    }
+
+    fn grouped(&mut self, path: &str, x: NodeId, filters: usize, window: Window, groups: usize) -> NodeId {
         self.graph.set_scope(path);
         let [height, width] = window.kernel;
-        let dims = [filters, height, width, self.graph.shape(x).channels()];
+        let dims = [filters, height, width, self.graph.shape(x).channels() / groups];
         let kernel = self.parameter(format!("{path}/kernel"), &dims);
-        self.graph.push(Op::Conv2d { window, groups: 1 }, &[x, kernel])
+        self.graph.push(Op::Conv2d { window, groups }, &[x, kernel])
+    }
+
+    /// A convolution in groups with a batch norm behind it.
+    fn normed(&mut self, path: &str, x: NodeId, filters: usize, window: Window, groups: usize) -> NodeId {
+        let y = self.grouped(path, x, filters, window, groups);
+        self.batch_norm(path, y)
     }
 
     fn dense(&mut self, path: &str, x: NodeId, units: usize) -> NodeId {

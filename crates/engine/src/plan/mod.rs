@@ -27,6 +27,7 @@ use kernels::conv2d::{Arithmetic, Product};
 use kernels::dense::Dense;
 
 pub(crate) use bands::Band;
+pub(crate) use order::Order;
 pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 pub(crate) use update::Update;
@@ -35,7 +36,6 @@ pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 
 use fuse::Fusions;
 use layout::Layout;
-use order::Order;
 use readers::Readers;
 use slots::Slots;
 
@@ -161,10 +161,10 @@ pub(crate) struct Assignment {
 }
 
 impl Plan {
-    /// Plans `graph` for products of this exactness; with `keep_all` no node disappears in another and no two values
+    /// Plans `graph`, whose nodes `again` are copies for later stages, for products of this exactness; with `keep_all` no node disappears in another and no two values
     /// share memory.
-    pub fn new(graph: &Graph, batch: usize, arithmetic: Arithmetic, keep_all: bool) -> Plan {
-        let order = Order::new(graph);
+    pub fn new(graph: &Graph, again: &[NodeId], batch: usize, arithmetic: Arithmetic, keep_all: bool) -> Plan {
+        let order = Order::new(graph, again);
         let readers = Readers::new(graph, &order);
         let fusions = Fusions::new(graph, &order, &readers, keep_all);
         let layout = Layout::new(graph, &order, &fusions);

@@ -3,7 +3,8 @@
 //! A plan is a row of stages. A stage first computes values of the whole batch from what is there, then lets every shard
 //! of samples through all of its nodes of single samples, then closes the sums over the batch, which the next stage may
 //! read. A node stands in the earliest stage that has all of its operands; one that is computed from values of the whole
-//! batch alone moves on to the stage of its first reader, so that what an optimizer does to a parameter stands together.
+//! batch alone moves on to the stage of its first reader, so that what an optimizer does to a parameter stands together;
+//! and so does one that is computed again, which would else be kept as its original was.
 
 use graph::{Graph, Node, NodeId, Op};
 
@@ -34,7 +35,8 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub fn new(graph: &Graph) -> Order {
+    /// The order of a graph, whose nodes `again` wait for their first reader.
+    pub fn new(graph: &Graph, again: &[NodeId]) -> Order {
         let role: Vec<Role> = graph.nodes().iter().map(|node| role(graph, node)).collect();
         let needed = needed(graph);
         let (mut stage, mut ready) = (Vec::new(), Vec::<usize>::new());
@@ -43,7 +45,9 @@ impl Order {
             stage.push(at);
             ready.push(if *role == Role::Sum { at + 1 } else { at });
         }
-        move_to_readers(graph, &needed, &role, &mut stage, &mut ready);
+        let waits: Vec<bool> =
+            graph.ids().zip(&role).map(|(id, role)| *role == Role::Whole || again.binary_search(&id).is_ok()).collect();
+        move_to_readers(graph, &needed, &waits, &mut stage, &mut ready);
         let last = ready.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(ready, _)| *ready).max();
         Order { role, needed, stage, ready, n_stages: last.unwrap_or(0) + 1 }
     }
@@ -69,10 +73,10 @@ fn role(graph: &Graph, node: &Node) -> Role {
     }
 }
 
-fn move_to_readers(graph: &Graph, needed: &[bool], role: &[Role], stage: &mut [usize], ready: &mut [usize]) {
+fn move_to_readers(graph: &Graph, needed: &[bool], waits: &[bool], stage: &mut [usize], ready: &mut [usize]) {
     let mut read_at: Vec<Option<usize>> = vec![None; needed.len()];
     for (index, node) in graph.nodes().iter().enumerate().rev().filter(|(index, _)| needed[*index]) {
-        if let (Role::Whole, Some(reader)) = (role[index], read_at[index]) {
+        if let (true, Some(reader)) = (waits[index], read_at[index]) {
             (stage[index], ready[index]) = (reader, reader);
         }
         for input in &node.inputs {
