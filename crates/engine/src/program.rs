@@ -35,8 +35,6 @@ pub struct NotFinite {
 /// The first node whose value is not finite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadNode {
-    /// The node.
-    pub node: NodeId,
     /// The path of the layer that it was made for.
     pub path: String,
     /// Whether it computes a gradient.
@@ -196,7 +194,7 @@ impl Program {
         self.graph.ids().zip(self.graph.nodes()).find_map(|(id, node)| {
             let bad = to_f32(&values[id]).into_iter().find(|value| !value.is_finite())?;
             let what = if bad.is_nan() { What::Nan } else { What::Infinite };
-            Some(BadNode { node: id, path: node.path.clone(), backward: node.backward, what })
+            Some(BadNode { path: node.path.clone(), backward: node.backward, what })
         })
     }
 

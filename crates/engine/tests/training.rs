@@ -136,3 +136,15 @@ fn gelu_and_silu_leave_their_slope_unless_every_value_is_kept() {
     };
     assert_eq!([kept(false), kept(true)], [2, 0]);
 }
+
+#[test]
+fn batch_norms_are_computed_again_for_gradients_unless_every_value_is_kept() {
+    let network = Network::residual();
+    let norms = |keep_all| {
+        let settings = Settings { keep_all, ..settings(Isa::best(), 1) };
+        let plan = Program::new(&network.graph, &settings).plan(9);
+        // Of the two only the first is read by gradients: relu's and the pool's.
+        (plan.matches("= BatchNorm, relu(").count(), plan.matches("= BatchNorm(").count())
+    };
+    assert_eq!([norms(false), norms(true)], [(2, 1), (0, 2)]);
+}
