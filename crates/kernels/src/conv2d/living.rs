@@ -2,8 +2,9 @@
 //!
 //! Of a pool's window one number a channel has a gradient, and it has none where relu gave zero, so that of the gradient
 //! of a 2×2 pool's operand at most a quarter is not zero. Per image and output channel these numbers are listed with the
-//! place of their window in the input; kernel and input gradient then run over the lists. Kernels and their gradients are
-//! read and written in the canonical layout.
+//! place of their window in the input; kernel and input gradient then run over the lists, band by band of the image, so
+//! that the windows of a band stay in the first-level cache. Kernels and their gradients are read and written in the
+//! canonical layout.
 
 mod lists;
 mod tiles;
@@ -20,8 +21,12 @@ pub struct Living {
     /// `[channel][pitch]`
     windows: Vec<u32>,
     values: Vec<f32>,
-    counts: Vec<u32>,
+    /// Where the entries of a band end, `[band][channel]`.
+    ends: Vec<u32>,
 }
+
+/// Numbers of x that the windows of a band reach at most, half a first-level cache of 32 KiB.
+const BAND: usize = 1 << 12;
 
 /// Numbers of a list beyond the places of the pool, since a vector is stored where fewer numbers are kept.
 const SLACK: usize = 16;
@@ -62,13 +67,15 @@ impl Living {
         let len = channels * pooled.list_pitch();
         self.windows.resize(self.windows.len().max(len), 0);
         self.values.resize(self.values.len().max(len), 0.0);
-        self.counts.resize(self.counts.len().max(channels), 0);
+        self.ends.resize(self.ends.len().max(channels * pooled.bands()), 0);
     }
 
-    /// The list of a channel, lists being `pitch` apart.
-    fn of(&self, channel: usize, pitch: usize) -> List<'_> {
-        let count = self.counts[channel] as usize;
-        List { windows: &self.windows[channel * pitch..][..count], values: &self.values[channel * pitch..][..count] }
+    /// The list of a channel in a band, of `channels`, lists being `pitch` apart.
+    #[inline(always)]
+    fn of(&self, channel: usize, channels: usize, band: usize, pitch: usize) -> List<'_> {
+        let end = |band: usize| self.ends[band * channels + channel] as usize;
+        let entries = channel * pitch + if band == 0 { 0 } else { end(band - 1) }..channel * pitch + end(band);
+        List { windows: &self.windows[entries.clone()], values: &self.values[entries] }
     }
 }
 
@@ -82,6 +89,21 @@ impl Pooled {
     /// Numbers from a channel's list to the next.
     fn list_pitch(&self) -> usize {
         self.pool.output.height * self.pool.output.width + SLACK
+    }
+
+    /// Rows of the pool whose windows lie in one band.
+    fn band_rows(&self) -> usize {
+        let (conv, pool) = (&self.product.conv, &self.pool.window);
+        let step = conv.window.stride[0] * conv.input.row_pitch;
+        let reach =
+            (pool.kernel[0] - 1) * step + (conv.window.kernel[0] - 1) * conv.window.dilation[0] * conv.input.row_pitch;
+        let further = BAND.saturating_sub(reach + conv.input.row_pitch) / (pool.stride[0] * step).max(1);
+        (1 + further).min(self.pool.output.height.max(1))
+    }
+
+    /// Bands of an image.
+    fn bands(&self) -> usize {
+        self.pool.output.height.div_ceil(self.band_rows())
     }
 
     /// Numbers of a row of the kernel.
@@ -114,7 +136,11 @@ pub fn living_gradients(
     assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
     let channels = conv.output.channels.next_multiple_of(BLOCK);
     let numbers = channels * pooled.list_pitch();
-    assert!(living.windows.len() >= numbers && living.values.len() >= numbers && living.counts.len() >= channels);
+    assert!(
+        living.windows.len() >= numbers
+            && living.values.len() >= numbers
+            && living.ends.len() >= channels * pooled.bands()
+    );
     assert!(signals.x.len() <= u32::MAX as usize);
     assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
     if let Some((kernel, dx)) = &mut gradients.input {
@@ -133,11 +159,13 @@ pub fn living_gradients(
     for image in 0..n {
         let bias = gradients.bias.as_deref_mut();
         isa.run(MakeLists { pooled, image, signals, living: &mut *living, bias });
-        if let Some((begin, kernel)) = &mut gradients.kernel {
-            tiles::add_to_kernel(isa, pooled, living, signals.x, *begin && image == 0, kernel);
-        }
-        if let Some((kernel, dx)) = &mut gradients.input {
-            tiles::add_to_input(isa, pooled, living, kernel, dx);
+        for band in 0..pooled.bands() {
+            if let Some((begin, kernel)) = &mut gradients.kernel {
+                tiles::add_to_kernel(isa, pooled, living, band, signals.x, *begin && image + band == 0, kernel);
+            }
+            if let Some((kernel, dx)) = &mut gradients.input {
+                tiles::add_to_input(isa, pooled, living, band, kernel, dx);
+            }
         }
     }
     if let Some((_, dx)) = &mut gradients.input {

@@ -32,6 +32,7 @@ impl Kernel for MakeLists<'_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
         let (output, pitch) = (self.pooled.pool.output, self.pooled.list_pitch());
+        let (channels, band_rows) = (output.channels.next_multiple_of(BLOCK), self.pooled.band_rows());
         let empty = [[0.0; BLOCK]; BLOCK];
         let (mut block, mut turned) =
             (Block { windows: empty, values: empty }, Block { windows: empty, values: empty });
@@ -70,9 +71,9 @@ impl Kernel for MakeLists<'_> {
                         }
                     }
                 }
-            }
-            for (to, count) in self.living.counts[channel..][..len].iter_mut().zip(counts) {
-                *to = count as u32;
+                // The last row of a band leaves the counts, and so does every row before it, which is overwritten.
+                let ends = &mut self.living.ends[row / band_rows * channels + channel..][..len];
+                ends.iter_mut().zip(counts).for_each(|(end, count)| *end = count as u32);
             }
             if let Some(bias) = &mut self.bias {
                 let mut numbers = [0.0; BLOCK];

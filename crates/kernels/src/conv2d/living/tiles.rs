@@ -1,5 +1,6 @@
 //! Products over lists: tiles of a kernel, some of its rows by some vectors of each, for the lists of all output channels.
 
+use super::lists::BLOCK;
 use super::{List, Living};
 use crate::Isa;
 use crate::conv2d::Pooled;
@@ -11,6 +12,7 @@ use crate::tile::lanes_of;
 #[derive(Clone, Copy)]
 struct Tile<'a> {
     living: &'a Living,
+    band: usize,
     channels: usize,
     list_pitch: usize,
     /// Numbers of a channel's kernel, and of one of its rows.
@@ -26,8 +28,9 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    #[inline(always)]
     fn list(&self, channel: usize) -> List<'_> {
-        self.living.of(channel, self.list_pitch)
+        self.living.of(channel, self.channels.next_multiple_of(BLOCK), self.band, self.list_pitch)
     }
 }
 
@@ -64,6 +67,7 @@ fn tiles<'a>(
     isa: Isa,
     pooled: &Pooled,
     living: &'a Living,
+    band: usize,
 ) -> impl Iterator<Item = (usize, usize, Tile<'a>)> + use<'a> {
     let conv = pooled.product.conv;
     let (list_pitch, pitch, lanes) = (pooled.list_pitch(), pooled.row(), isa.lanes());
@@ -81,6 +85,7 @@ fn tiles<'a>(
             let len = (pitch - first).min(most * lanes);
             let tile = Tile {
                 living,
+                band,
                 channels: conv.output.channels,
                 list_pitch,
                 kernel_len: rows * pitch,
@@ -95,21 +100,29 @@ fn tiles<'a>(
     })
 }
 
-/// `dkernel[o, i, ..] += value * x[window + row i, ..]` for all entries of the lists, whose windows lie inside `x` and whose
+/// `dkernel[o, i, ..] += value * x[window + row i, ..]` for all entries of a band, whose windows lie inside `x` and whose
 /// channels are those of `kernel`, as [`super::living_gradients`] has asserted; with `begin` the sums begin anew.
-pub(super) fn add_to_kernel(isa: Isa, pooled: &Pooled, living: &Living, x: &[f32], begin: bool, kernel: &mut [f32]) {
+pub(super) fn add_to_kernel(
+    isa: Isa,
+    pooled: &Pooled,
+    living: &Living,
+    band: usize,
+    x: &[f32],
+    begin: bool,
+    kernel: &mut [f32],
+) {
     if begin {
         kernel.fill(0.0);
     }
-    for (rows, vectors, tile) in tiles(isa, pooled, living) {
+    for (rows, vectors, tile) in tiles(isa, pooled, living, band) {
         let (x, kernel) = (x.as_ptr(), kernel.as_mut_ptr());
         run!(isa, rows, vectors, ToKernel { tile, x, kernel });
     }
 }
 
-/// `dx[window + row i, ..] += value * kernel[o, i, ..]` for all entries of the lists, as [`add_to_kernel`].
-pub(super) fn add_to_input(isa: Isa, pooled: &Pooled, living: &Living, kernel: &[f32], dx: &mut [f32]) {
-    for (rows, vectors, tile) in tiles(isa, pooled, living) {
+/// `dx[window + row i, ..] += value * kernel[o, i, ..]` for all entries of a band, as [`add_to_kernel`].
+pub(super) fn add_to_input(isa: Isa, pooled: &Pooled, living: &Living, band: usize, kernel: &[f32], dx: &mut [f32]) {
+    for (rows, vectors, tile) in tiles(isa, pooled, living, band) {
         let (dx, kernel) = (dx.as_mut_ptr(), kernel.as_ptr());
         run!(isa, rows, vectors, ToInput { tile, kernel, dx });
     }
