@@ -148,3 +148,16 @@ fn batch_norms_are_computed_again_for_gradients_unless_every_value_is_kept() {
     };
     assert_eq!([norms(false), norms(true)], [(2, 1), (0, 2)]);
 }
+
+#[test]
+fn both_gradients_of_a_convolution_are_computed_at_once_unless_every_value_is_kept() {
+    let network = Network::transformed();
+    let counts = |keep_all| {
+        let settings = Settings { keep_all, ..settings(Isa::best(), 1) };
+        let plan = Program::new(&network.graph, &settings).plan(9);
+        ["= gradients by", "= input_gradient by", "kernel_gradient by"].map(|work| plan.matches(work).count())
+    };
+    // The second convolution's; the first has no gradient of pixels, the third's are those of its pool.
+    assert_eq!(counts(false), [1, 0, 0]);
+    assert_eq!(counts(true)[0], 0);
+}

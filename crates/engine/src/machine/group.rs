@@ -158,18 +158,20 @@ impl Group {
             (Work::LivingGradients(gradients), dx) => timed(context.clock, &mut spent, || {
                 self.pull_back(context, one, gradients, shard, &mut desk.living, dx);
             }),
+            (Work::KernelGradient { product, sum } | Work::ConvolveGradients { product, sum, .. }, dx) => {
+                let mut sums = context.plan.packed_sums(&context.plan.stages[context.stage]);
+                let place = sums.position(|(other, _)| other == *sum).expect("its stage knows it");
+                let packed = &mut desk.packed[place][..product.packed_len()];
+                timed(context.clock, &mut spent, || {
+                    step::kernel_gradient(context, one, shard, &self.slots, &mut desk.scratch, packed, dx);
+                });
+            }
             (_, Some(y)) if !one.bands.is_empty() => {
                 let from = one.bands[0].from;
                 spent = run_bands(context, &one.bands, shard, &self.slots, &mut desk.scratch, &mut y[from..]);
             }
             (_, Some(y)) => timed(context.clock, &mut spent, || {
                 step::compute(context, one, shard, &self.slots, &mut desk.scratch, aside, y);
-            }),
-            (Work::KernelGradient { product, sum }, None) => timed(context.clock, &mut spent, || {
-                let mut sums = context.plan.packed_sums(&context.plan.stages[context.stage]);
-                let place = sums.position(|(other, _)| other == *sum).expect("its stage knows it");
-                let packed = &mut desk.packed[place][..product.packed_len()];
-                step::add_kernel_gradient(context, one, shard, &self.slots, &mut desk.scratch, product, packed);
             }),
             (work, None) => timed(context.clock, &mut spent, || {
                 let sum = work.sum().expect("what stores nothing sums");

@@ -2,7 +2,7 @@
 
 use kernels::arithmetic::{self, Binary};
 use kernels::buffer::{Buffer, bytes_of, bytes_of_mut};
-use kernels::conv2d::{self, Product};
+use kernels::conv2d;
 use kernels::copy::{copy, pad_channels, take_channels};
 use kernels::dropout::{self, Dropout};
 use kernels::loss::{self, CrossEntropy};
@@ -89,6 +89,7 @@ pub(crate) fn compute(
         | Work::SquaredErrorGradient => compute_loss(read, y),
         Work::Spread { mean } => spread(read, *mean, y),
         Work::LivingGradients(_)
+        | Work::ConvolveGradients { .. }
         | Work::KernelGradient { .. }
         | Work::SumToChannels { .. }
         | Work::SumOverBatch { .. }
@@ -175,20 +176,30 @@ pub(crate) fn signals<'a>(
     conv2d::Signals { x: read.samples(0), winners: bytes_of(read.samples(1)), dy: read.samples(2) }
 }
 
-/// Adds a shard's part to the gradient of a kernel, in the order of its product.
-pub(crate) fn add_kernel_gradient(
+/// Adds a shard's part to the gradient of a kernel, in the order of its product, and computes that of x where it is stored.
+pub(crate) fn kernel_gradient(
     context: &Context<'_>,
     step: &Step,
     shard: &Shard,
     slots: &[Buffer],
     scratch: &mut [f32],
-    product: &Product,
-    packed: &mut [f32],
+    gradient: &mut [f32],
+    dx: Option<&mut [f32]>,
 ) {
     let read = Reader { context, step, shard, slots };
+    let (isa, n) = (context.isa, shard.n);
     // The first shard overwrites what another group has left.
     let begin = shard.local.start == 0;
-    product.kernel_gradient(context.isa, shard.n, read.samples(0), read.samples(1), begin, packed, scratch);
+    match (&step.work, dx) {
+        (Work::ConvolveGradients { product, packed, .. }, Some(dx)) => {
+            let (kernel, operands) = (context.packs[*packed].kernel(), [read.samples(1), read.samples(0)]);
+            product.gradients(isa, n, read.view(1), operands, (kernel, dx), (begin, gradient), scratch);
+        }
+        (Work::KernelGradient { product, .. }, None) => {
+            product.kernel_gradient(isa, n, read.samples(0), read.samples(1), begin, gradient, scratch);
+        }
+        (other, _) => unreachable!("{} is no gradient of a kernel", other.name()),
+    }
 }
 
 /// Adds a shard's part to a sum.

@@ -69,7 +69,8 @@ impl Builder<'_> {
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
         let root = |id: &NodeId| self.layout.root(*id);
         let batched = |id: &&NodeId| self.graph.shape(**id).batch;
-        let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().filter(batched).map(root).collect();
+        let x = self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]);
+        let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().chain(&x).filter(batched).map(root).collect();
         let mut in_place: Vec<NodeId> = in_place(&self.graph.node(id).op)
             .iter()
             .filter_map(|index| self.graph.node(id).inputs.get(*index))
@@ -126,7 +127,8 @@ impl Builder<'_> {
             }
             // Kernels and biases of products are named by their work.
             Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
-                vec![self.operand(node.inputs[0], slots)]
+                let x = self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]);
+                std::iter::once(node.inputs[0]).chain(x).map(|operand| self.operand(operand, slots)).collect()
             }
             _ => node.inputs.iter().map(|input| self.operand(*input, slots)).collect(),
         };
@@ -269,7 +271,7 @@ impl Builder<'_> {
             }
             Op::Conv2dInputGradient { window, groups, .. } => {
                 let conv = convolution(id, inputs[0], window, *groups);
-                self.convolve_back(conv, inputs[1])
+                self.convolve_back(conv, inputs[1], self.fusions.pair(id))
             }
             Op::DenseInputGradient => {
                 let dense = Dense { features: features(id), units: features(inputs[0]) };
@@ -297,8 +299,12 @@ impl Builder<'_> {
         Work::Convolve { product, packed, bias, relu: epilogue.relu }
     }
 
-    fn convolve_back(&mut self, conv: Conv2d, kernel: NodeId) -> Work {
+    fn convolve_back(&mut self, conv: Conv2d, kernel: NodeId, pair: Option<NodeId>) -> Work {
         let product = Product::new(conv, self.arithmetic);
+        if let Some(pair) = pair {
+            let sum = self.sum(pair, SumKind::Kernel(product));
+            return Work::ConvolveGradients { product, packed: self.pack(kernel, product, true, None), sum };
+        }
         Work::ConvolveBack { product, packed: self.pack(kernel, product, true, None) }
     }
 

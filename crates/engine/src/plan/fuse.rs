@@ -53,6 +53,8 @@ pub(crate) struct Fusions {
     epilogues: Vec<Option<Epilogue>>,
     /// By the gradient of relu.
     backs: Vec<Option<Back>>,
+    /// By the gradient of a convolution's input that of its kernel, of the same dy.
+    pairs: Vec<Option<NodeId>>,
     absorbed: Vec<bool>,
     /// Operands of activations that are overwritten by the slope.
     slopes: Vec<bool>,
@@ -62,8 +64,13 @@ impl Fusions {
     /// The fusions of a graph; none if every node is to keep its own value.
     pub fn new(graph: &Graph, order: &Order, readers: &Readers, keep_all: bool) -> Fusions {
         let n = graph.nodes().len();
-        let (epilogues, backs) = (vec![None; n], vec![None; n]);
-        let mut fusions = Fusions { epilogues, backs, absorbed: vec![false; n], slopes: vec![false; n] };
+        let mut fusions = Fusions {
+            epilogues: vec![None; n],
+            backs: vec![None; n],
+            pairs: vec![None; n],
+            absorbed: vec![false; n],
+            slopes: vec![false; n],
+        };
         if !keep_all {
             for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
                 fusions.slopes[id.0 as usize] = gives_way_to_slope(graph, readers, id);
@@ -86,7 +93,26 @@ impl Fusions {
             }
             fusions.epilogues[id.0 as usize] = Some(epilogue);
         }
+        if !keep_all {
+            fusions.pair_gradients(graph, order, readers);
+        }
         fusions
+    }
+
+    /// Lets both gradients of a convolution be computed at once, unless they are with a pool's.
+    fn pair_gradients(&mut self, graph: &Graph, order: &Order, readers: &Readers) {
+        for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
+            let Some(other) = gradient_of_kernel(graph, order, readers, id) else { continue };
+            if !self.is_absorbed(id) && !self.is_absorbed(other) {
+                self.absorbed[other.0 as usize] = true;
+                self.pairs[id.0 as usize] = Some(other);
+            }
+        }
+    }
+
+    /// The gradient of the kernel that is computed with that of the input.
+    pub fn pair(&self, id: NodeId) -> Option<NodeId> {
+        self.pairs[id.0 as usize]
     }
 
     /// Takes in the max pool that alone reads the result, and what flows back through it.
@@ -168,6 +194,21 @@ fn given_statistics(graph: &Graph, norm: NodeId) -> Option<NodeId> {
     let &[_, statistics, scale, offset] = graph.node(norm).inputs.as_slice() else { return None };
     let rows = matches!(graph.node(statistics).op, Op::StackRows).then(|| &graph.node(statistics).inputs)?;
     rows.iter().chain([&scale, &offset]).all(is_given).then_some(statistics)
+}
+
+/// For the gradient of a convolution's input that of its kernel, of the same dy and in the same stage.
+fn gradient_of_kernel(graph: &Graph, order: &Order, readers: &Readers, id: NodeId) -> Option<NodeId> {
+    let Op::Conv2dInputGradient { window, groups, .. } = graph.node(id).op else { return None };
+    let (dy, stage) = (graph.node(id).inputs[0], |id: NodeId| order.stage[id.0 as usize]);
+    let is_other = |other: &&NodeId| {
+        let node = graph.node(**other);
+        node.op == Op::Conv2dKernelGradient { window, groups }
+            && node.inputs[1] == dy
+            && stage(**other) == stage(id)
+            && node.inputs[0] < id
+            && graph.shape(node.inputs[0]) == graph.shape(id)
+    };
+    readers.of(dy).iter().find(is_other).copied()
 }
 
 /// Whether a value is read by gelu or silu, whose gradient is told by x, by gradients of the same, and by nothing else.

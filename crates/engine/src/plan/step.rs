@@ -49,6 +49,12 @@ pub(crate) enum Work {
         product: Product,
         packed: usize,
     },
+    /// The gradient of x, which is stored, and that of the kernel, which goes to a sum.
+    ConvolveGradients {
+        product: Product,
+        packed: usize,
+        sum: usize,
+    },
     Dense {
         dense: Dense,
         kernel: Fixed,
@@ -192,6 +198,7 @@ impl Work {
                 pooled.product.conv.flops() * if kernel.is_some() { 2 } else { 1 }
             }
             Work::Dense { dense, .. } | Work::DenseBack { dense, .. } => dense.flops(),
+            Work::ConvolveGradients { product, .. } => 2 * product.conv.flops(),
             other => other.product().map_or(0, |product| product.conv.flops()),
         }
     }
@@ -202,6 +209,7 @@ impl Work {
             Work::ConvolvePool { pooled, .. } => Some(&pooled.product),
             Work::Convolve { product, .. }
             | Work::ConvolveBack { product, .. }
+            | Work::ConvolveGradients { product, .. }
             | Work::KernelGradient { product, .. } => Some(product),
             _ => None,
         }
@@ -238,6 +246,7 @@ impl Work {
             Work::Dense { kernel, bias, relu, .. } => format!("dense {kernel}{}{}", plus(bias), then(relu)),
             Work::DenseBack { kernel, .. } => format!("input_gradient {kernel}"),
             Work::ConvolveBack { product, packed } => format!("input_gradient{} p{packed}", by(product)),
+            Work::ConvolveGradients { product, packed, .. } => format!("gradients{} p{packed}", by(product)),
             Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),
             Work::Binary(binary) => binary.name().to_string(),
             Work::AddRelu => "add, relu".to_string(),

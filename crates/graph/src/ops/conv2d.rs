@@ -109,10 +109,9 @@ fn gradient(g: &mut Graph, step: &Step<'_>) -> Vec<Option<NodeId>> {
     let (window, groups) = attributes(step.op);
     let (x, kernel, dy) = (step.inputs[0], step.inputs[1], step.dy);
     let [height, width] = [g.shape(x).dims[0], g.shape(x).dims[1]];
-    vec![
-        step.wants(0).then(|| g.push(Op::Conv2dInputGradient { window, groups, height, width }, &[dy, kernel])),
-        step.wants(1).then(|| g.push(Op::Conv2dKernelGradient { window, groups }, &[x, dy])),
-    ]
+    let of_kernel = step.wants(1).then(|| g.push(Op::Conv2dKernelGradient { window, groups }, &[x, dy]));
+    let of_input = Op::Conv2dInputGradient { window, groups, height, width };
+    vec![step.wants(0).then(|| g.push(of_input, &[dy, kernel])), of_kernel]
 }
 
 /// Calls `visit(place in x, place in the kernel, place in y)` for every product of the convolution.

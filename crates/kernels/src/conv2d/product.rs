@@ -4,7 +4,7 @@
 
 use super::winograd::{Reader, Size};
 use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack};
-use crate::Isa;
+use crate::{Isa, View};
 
 /// How exact a convolution must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,6 +144,26 @@ impl Product {
             Method::Direct => input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
             Method::Winograd(size) => size.input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
         }
+    }
+
+    /// Both gradients: `dx` as [`Product::input_gradient`] with its packed kernel, and the kernel's as
+    /// [`Product::kernel_gradient`] of images x that lie as `of_x` says, bit by bit.
+    pub fn gradients(
+        &self,
+        isa: Isa,
+        n: usize,
+        of_x: &View,
+        [x, dy]: [&[f32]; 2],
+        (packed, dx): (&[f32], &mut [f32]),
+        (begin, gradient): (bool, &mut [f32]),
+        scratch: &mut [f32],
+    ) {
+        if let Method::Winograd(size) = self.method {
+            return size.gradients(isa, &self.conv, n, of_x, [x, dy], (packed, dx), (begin, gradient), scratch);
+        }
+        self.input_gradient(isa, n, dy, packed, dx, scratch);
+        let of_x = Product { conv: Conv2d { input: *of_x, ..self.conv }, ..*self };
+        of_x.kernel_gradient(isa, n, x, dy, begin, gradient, scratch);
     }
 
     /// Adds the kernel's gradient to `packed`, which [`Product::unpack`] brings to the canonical layout, or begins it anew

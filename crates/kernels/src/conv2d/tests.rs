@@ -144,8 +144,22 @@ fn check(shape: Shape) {
             let mut gradient = vec![7.0; product.packed_len()];
             let rest = [conv.input.len(1), conv.output.len(1)];
             product.kernel_gradient(isa, 1, &x, &dy, true, &mut gradient, &mut scratch);
+            let (whole_x, whole_dy) = (&x[..], &dy[..]);
             let (x, dy) = (&x[rest[0].min(x.len())..], &dy[rest[1].min(dy.len())..]);
             product.kernel_gradient(isa, shape.n - 1, x, dy, false, &mut gradient, &mut scratch);
+            // dx of both lies without a border, x with one.
+            let plain = View::plain(shape.size[0], shape.size[1], shape.inputs);
+            let to_plain = Product { conv: Conv2d { input: plain, ..conv }, ..product };
+            let (mut plain_dx, mut gradient_of_both) = (vec![7.0; plain.len(shape.n)], vec![7.0; gradient.len()]);
+            let mut both = |n: usize, from: [&[f32]; 2], first: usize, begin: bool| {
+                let dx = &mut plain_dx[plain.len(first)..];
+                let gradient = (begin, &mut gradient_of_both[..]);
+                to_plain.gradients(isa, n, &conv.input, from, (&transposed, dx), gradient, &mut scratch);
+            };
+            both(1, [whole_x, whole_dy], 0, true);
+            both(shape.n - 1, [x, dy], 1, false);
+            let inside: Vec<f32> = conv.input.rows(shape.n).flatten().map(|at| dx[at]).collect();
+            assert!(plain_dx == inside && gradient_of_both == gradient, "both gradients of {shape:?} by {way:?}");
             let mut dk = vec![0.0; kernel.len()];
             product.unpack(isa, &gradient, &mut dk);
             assert_close("kernel gradient", &shape, way, &dk, &dk_true);

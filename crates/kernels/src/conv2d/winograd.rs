@@ -129,6 +129,34 @@ impl Size {
         self.run(isa, conv, n, pass, scratch);
     }
 
+    /// As [`super::Product::gradients`]: dy is transformed once for both.
+    pub(super) fn gradients(
+        self,
+        isa: Isa,
+        conv: &Conv2d,
+        n: usize,
+        of_x: &View,
+        [x, dy]: [&[f32]; 2],
+        (packed, dx): (&[f32], &mut [f32]),
+        (begin, gradient): (bool, &mut [f32]),
+        scratch: &mut [f32],
+    ) {
+        let of_x = &Conv2d { input: *of_x, ..*conv };
+        of_x.check(n, x.len(), dy.len());
+        assert!(dx.len() >= conv.input.len(n) && dy.len() >= conv.output.len(n));
+        assert_eq!(packed.len(), self.packed_len(conv, Reader::InputGradient));
+        assert_eq!(gradient.len(), self.packed_len(conv, Reader::Forward));
+        if begin && n == 0 {
+            gradient.fill(0.0);
+        }
+        for row in conv.input.rows(n) {
+            dx[row].fill(0.0);
+        }
+        let (x, dy) = (x.as_ptr(), dy.as_ptr());
+        let (packed, dx, gradient) = (packed.as_ptr(), dx.as_mut_ptr(), gradient.as_mut_ptr());
+        self.run(isa, conv, n, Pass::Gradients { of_x, x, dy, packed, dx, begin, gradient }, scratch);
+    }
+
     /// As [`super::Product::kernel_gradient`], of the transformed kernel.
     pub(super) fn kernel_gradient(
         self,
@@ -172,7 +200,7 @@ impl Size {
         let total = n * rows * columns;
         for first in (0..total).step_by(most) {
             let tiles = most.min(total - first);
-            let transform = |side: Side<'_>| {
+            let transform = |conv: &Conv2d, side: Side<'_>| {
                 let chunk = Chunk { conv, first, tiles, inputs, outputs, side };
                 match self {
                     Size::Two => isa.run(Transformed::<Two, 2, 4> { chunk, transform: Two }),
@@ -181,21 +209,30 @@ impl Size {
             };
             match pass {
                 Pass::Forward { x, packed: weights, bias, relu, y } => {
-                    transform(Side::Inputs(x));
+                    transform(conv, Side::Inputs(x));
                     // Results lie where no cache holds them; their lines are fetched while there are products to compute.
                     let ahead = self.span(&conv.output, [rows, columns], first..first + tiles, y);
                     isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs, ahead });
-                    transform(Side::Outputs { bias, relu, y });
+                    transform(conv, Side::Outputs { bias, relu, y });
                 }
                 Pass::InputGradient { dy, packed: weights, dx } => {
-                    transform(Side::Gradients(dy));
+                    transform(conv, Side::Gradients(dy));
                     let ahead = Span { start: dx, len: 0 };
                     isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, ahead });
-                    transform(Side::AddToInputs(dx));
+                    transform(conv, Side::AddToInputs(dx));
+                }
+                Pass::Gradients { of_x, x, dy, packed: weights, dx, begin, gradient } => {
+                    transform(conv, Side::Gradients(dy));
+                    let ahead = Span { start: dx, len: 0 };
+                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, ahead });
+                    transform(conv, Side::AddToInputs(dx));
+                    transform(of_x, Side::Inputs(x));
+                    let begin = begin && first == 0;
+                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient });
                 }
                 Pass::KernelGradient { x, dy, begin, packed: gradient } => {
-                    transform(Side::Inputs(x));
-                    transform(Side::Gradients(dy));
+                    transform(conv, Side::Inputs(x));
+                    transform(conv, Side::Gradients(dy));
                     let begin = begin && first == 0;
                     isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient });
                 }
@@ -214,7 +251,31 @@ struct Span {
 /// What is computed of what. Lengths have been asserted by the functions above.
 #[derive(Clone, Copy)]
 enum Pass<'a> {
-    Forward { x: *const f32, packed: *const f32, bias: Option<&'a [f32]>, relu: bool, y: *mut f32 },
-    InputGradient { dy: *const f32, packed: *const f32, dx: *mut f32 },
-    KernelGradient { x: *const f32, dy: *const f32, begin: bool, packed: *mut f32 },
+    Forward {
+        x: *const f32,
+        packed: *const f32,
+        bias: Option<&'a [f32]>,
+        relu: bool,
+        y: *mut f32,
+    },
+    InputGradient {
+        dy: *const f32,
+        packed: *const f32,
+        dx: *mut f32,
+    },
+    Gradients {
+        of_x: &'a Conv2d,
+        x: *const f32,
+        dy: *const f32,
+        packed: *const f32,
+        dx: *mut f32,
+        begin: bool,
+        gradient: *mut f32,
+    },
+    KernelGradient {
+        x: *const f32,
+        dy: *const f32,
+        begin: bool,
+        packed: *mut f32,
+    },
 }
