@@ -89,7 +89,7 @@ fn runs(place: &Place) -> Vec<PathBuf> {
     runs
 }
 
-/// Kills a process that works on a run, as soon as there is one.
+/// Kills a process that works on a run, as soon as there is one. One that had told its end by then does not count.
 fn kill_a_child(place: &Place, parent: u32) -> PathBuf {
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
@@ -98,7 +98,7 @@ fn kill_a_child(place: &Place, parent: u32) -> PathBuf {
             let of_parent = |status: String| status.contains(&format!("PPid:\t{parent}\n"));
             if std::fs::read_to_string(format!("/proc/{holder}/status")).is_ok_and(of_parent) {
                 let killed = std::process::Command::new("kill").args(["-KILL", &holder]).status().unwrap();
-                if killed.success() {
+                if killed.success() && left_running(&run, &holder) {
                     return run;
                 }
             }
@@ -106,6 +106,15 @@ fn kill_a_child(place: &Place, parent: u32) -> PathBuf {
         std::thread::yield_now();
     }
     panic!("no process works on a run");
+}
+
+/// Whether a run is left as it stands while it is worked on, once its killed process is gone.
+fn left_running(run: &Path, holder: &str) -> bool {
+    let status = || std::fs::read_to_string(format!("/proc/{holder}/status"));
+    while status().is_ok_and(|status| !status.contains("State:\tZ")) {
+        std::thread::yield_now();
+    }
+    std::fs::read_to_string(run.join("run.json")).is_ok_and(|file| file.contains(r#""status": "running""#))
 }
 
 /// Every finished run of one place has its like in the other, to the bit. What a killed process had just begun may be left

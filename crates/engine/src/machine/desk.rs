@@ -1,6 +1,6 @@
 //! A desk: the memory that a thread works with and hands on to the next group, so that it stays in the thread's cache.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use kernels::buffer::Buffer;
 use kernels::conv2d::Living;
@@ -51,8 +51,13 @@ impl Desks {
         let own = rayon::current_thread_index().unwrap_or(0);
         loop {
             let from_own = (0..self.0.len()).map(|step| &self.0[(own + step) % self.0.len()]);
-            if let Some(desk) = from_own.filter_map(|desk| desk.try_lock().ok()).next() {
-                return desk;
+            for desk in from_own {
+                match desk.try_lock() {
+                    Ok(desk) => return desk,
+                    // A step went wrong on it, which its thread has told: what comes next must not wait for it.
+                    Err(TryLockError::Poisoned(desk)) => return desk.into_inner(),
+                    Err(TryLockError::WouldBlock) => {}
+                }
             }
             std::thread::yield_now();
         }
