@@ -27,25 +27,11 @@ pub(crate) fn compute(
     let read = &Reader { context, step, shard, slots };
     let (isa, n, to) = (read.isa(), read.n(), read.to());
     match &step.work {
-        Work::Convolve { product, packed, bias, relu } => {
-            let (packed, bias) = context.kernel(*packed, *bias);
-            product.forward(isa, n, read.samples(0), packed, bias, *relu, y, scratch);
-        }
-        Work::ConvolvePool { pooled, packed, bias } => {
-            let (packed, bias) = context.kernel(*packed, *bias);
-            pooled.forward(isa, n, read.samples(0), packed, bias, y, aside.map(bytes_of_mut), scratch);
-        }
-        Work::ConvolveBack { product, packed } => {
-            product.input_gradient(isa, n, read.samples(0), context.packs[*packed].kernel(), y, scratch);
-        }
-        Work::Dense { dense, kernel, bias, relu, first } => {
-            let kernel = &context.whole.get(*kernel)[first * dense.features..][..dense.kernel_len()];
-            let bias = bias.map(|bias| &context.whole.get(bias)[*first..][..dense.units]);
-            dense.forward(isa, n, read.samples(0), kernel, bias, *relu, y, scratch);
-        }
-        Work::DenseBack { dense, kernel } => {
-            dense.input_gradient(isa, n, read.samples(0), context.whole.get(*kernel), y, scratch);
-        }
+        Work::Convolve { .. }
+        | Work::ConvolvePool { .. }
+        | Work::ConvolveBack { .. }
+        | Work::Dense { .. }
+        | Work::DenseBack { .. } => compute_product(read, scratch, aside, y),
         Work::MaxPool(pool) => pool::max_pool(isa, pool, n, read.samples(0), y),
         Work::MaxPoolGradient(pool) => {
             pool::max_pool_gradient(isa, pool, n, read.samples(0), read.samples(1), y);
@@ -95,6 +81,32 @@ pub(crate) fn compute(
         | Work::SumOverBatch { .. }
         | Work::Statistics { .. }
         | Work::BatchNormSums { .. } => unreachable!("{} is the group's", step.work.name()),
+    }
+}
+
+fn compute_product(read: &Reader<'_>, scratch: &mut [f32], winners: Option<&mut [f32]>, y: &mut [f32]) {
+    let (context, isa, n) = (read.context, read.isa(), read.n());
+    match &read.step.work {
+        Work::Convolve { product, packed, bias, relu } => {
+            let (packed, bias) = context.kernel(*packed, *bias);
+            product.forward(isa, n, read.samples(0), packed, bias, *relu, y, scratch);
+        }
+        Work::ConvolvePool { pooled, packed, bias } => {
+            let (packed, bias) = context.kernel(*packed, *bias);
+            pooled.forward(isa, n, read.samples(0), packed, bias, y, winners.map(bytes_of_mut), scratch);
+        }
+        Work::ConvolveBack { product, packed } => {
+            product.input_gradient(isa, n, read.samples(0), context.packs[*packed].kernel(), y, scratch);
+        }
+        Work::Dense { dense, kernel, bias, relu, first } => {
+            let kernel = &context.whole.get(*kernel)[first * dense.features..][..dense.kernel_len()];
+            let bias = bias.map(|bias| &context.whole.get(bias)[*first..][..dense.units]);
+            dense.forward(isa, n, read.samples(0), kernel, bias, *relu, y, scratch);
+        }
+        Work::DenseBack { dense, kernel } => {
+            dense.input_gradient(isa, n, read.samples(0), context.whole.get(*kernel), y, scratch);
+        }
+        other => unreachable!("{} is no product", other.name()),
     }
 }
 
