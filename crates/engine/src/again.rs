@@ -8,21 +8,17 @@
 use graph::ops::Activation;
 use graph::{Copies, Graph, NodeId, Op};
 
-use crate::plan::Order;
+use crate::plan::{Order, Readers};
 
 /// A graph in which later stages read copies, and the copies.
 pub(crate) fn computed_again(graph: &Graph) -> (Graph, Vec<NodeId>) {
     let order = Order::new(graph, &[]);
-    let mut readers: Vec<Vec<NodeId>> = vec![Vec::new(); graph.nodes().len()];
-    for (id, node) in graph.ids().zip(graph.nodes()) {
-        node.inputs.iter().for_each(|input| readers[input.0 as usize].push(id));
-    }
-    let is_result = |id: NodeId| graph.outputs().iter().any(|(_, output)| *output == id);
+    let readers = Readers::new(graph, &order);
     let mut copies = Vec::new();
-    for id in graph.ids().filter(|id| !is_result(*id)) {
+    for id in graph.ids().filter(|id| !readers.is_result(*id)) {
         let Some(chain) = chain(graph, &readers, id) else { continue };
         let stage = |id: NodeId| order.stage[id.0 as usize];
-        let mut later: Vec<NodeId> = readers[id.0 as usize].iter().copied().filter(|r| stage(*r) > stage(id)).collect();
+        let mut later: Vec<NodeId> = readers.of(id).iter().copied().filter(|r| stage(*r) > stage(id)).collect();
         later.sort_by_key(|reader| (stage(*reader), reader.0));
         for readers in later.chunk_by(|a, b| stage(*a) == stage(*b)) {
             copies.push(Copies { of: chain.clone(), readers: readers.to_vec() });
@@ -32,12 +28,12 @@ pub(crate) fn computed_again(graph: &Graph) -> (Graph, Vec<NodeId>) {
 }
 
 /// A batch norm, or one with relu behind it, that ends in `id`.
-fn chain(graph: &Graph, readers: &[Vec<NodeId>], id: NodeId) -> Option<Vec<NodeId>> {
+fn chain(graph: &Graph, readers: &Readers, id: NodeId) -> Option<Vec<NodeId>> {
     let is_norm = |id: NodeId| matches!(graph.node(id).op, Op::BatchNorm { .. }) && graph.shape(id).batch;
     match graph.node(id).op {
         Op::Activate(Activation::Relu) => {
             let norm = graph.node(id).inputs[0];
-            (is_norm(norm) && readers[norm.0 as usize].len() == 1).then(|| vec![norm, id])
+            (is_norm(norm) && readers.of(norm).len() == 1).then(|| vec![norm, id])
         }
         _ => is_norm(id).then(|| vec![id]),
     }

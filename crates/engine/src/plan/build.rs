@@ -69,7 +69,7 @@ impl Builder<'_> {
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
         let root = |id: &NodeId| self.layout.root(*id);
         let batched = |id: &&NodeId| self.graph.shape(**id).batch;
-        let x = self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]);
+        let x = self.operand_of_pair(id);
         let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().chain(&x).filter(batched).map(root).collect();
         let mut in_place: Vec<NodeId> = in_place(&self.graph.node(id).op)
             .iter()
@@ -82,6 +82,11 @@ impl Builder<'_> {
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
         let for_batch = matches!(self.graph.node(id).op, Op::DenseKernelGradient);
         Touch { stage: planned.stage, reads, writes, in_place, for_batch }
+    }
+
+    /// What the gradient of the kernel reads that is computed with this one of the input.
+    fn operand_of_pair(&self, id: NodeId) -> Option<NodeId> {
+        self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0])
     }
 
     /// The node whose value a step stores.
@@ -127,7 +132,7 @@ impl Builder<'_> {
             }
             // Kernels and biases of products are named by their work.
             Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
-                let x = self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]);
+                let x = self.operand_of_pair(id);
                 std::iter::once(node.inputs[0]).chain(x).map(|operand| self.operand(operand, slots)).collect()
             }
             _ => node.inputs.iter().map(|input| self.operand(*input, slots)).collect(),

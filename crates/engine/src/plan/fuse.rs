@@ -1,6 +1,7 @@
 //! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; with
-//! a convolution the batch norm whose statistics are given; with a batch norm or a sum the relu; what flows back from such a pool to the convolution, whose gradients run over lists of
-//! what is not zero; and with an activation its slope.
+//! a convolution the batch norm whose statistics are given; with a batch norm or a sum the relu; what flows back from such
+//! a pool to the convolution, whose gradients run over lists of what is not zero; elsewhere both gradients of a convolution;
+//! and with an activation its slope.
 
 use graph::ops::{Activation, Binary, Window};
 use graph::{Graph, NodeId, Op};

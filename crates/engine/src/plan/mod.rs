@@ -28,6 +28,7 @@ use kernels::dense::Dense;
 
 pub(crate) use bands::Band;
 pub(crate) use order::Order;
+pub(crate) use readers::Readers;
 pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 pub(crate) use update::Update;
@@ -36,7 +37,6 @@ pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 
 use fuse::Fusions;
 use layout::Layout;
-use readers::Readers;
 use slots::Slots;
 
 /// Samples that are dealt to groups together.
@@ -161,7 +161,8 @@ pub(crate) struct Assignment {
 }
 
 impl Plan {
-    /// Plans `graph`, whose nodes `again` are copies for later stages, for products of this exactness; with `keep_all` no node disappears in another and no two values
+    /// Plans `graph`, whose nodes `again` are copies for later stages, for products of this exactness; with `keep_all` no
+    /// node disappears in another and no two values
     /// share memory.
     pub fn new(graph: &Graph, again: &[NodeId], batch: usize, arithmetic: Arithmetic, keep_all: bool) -> Plan {
         let order = Order::new(graph, again);
