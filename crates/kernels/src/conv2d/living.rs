@@ -1,42 +1,42 @@
 //! The gradients of a convolution behind which stand a relu and a max pool: only living gradients are multiplied.
 //!
 //! Of a pool's window one number a channel has a gradient, and it has none where relu gave zero, so that of the gradient
-//! of a 2×2 pool's operand at most a quarter is not zero. Per image and output channel these numbers are listed with the
-//! place of their window in the input; kernel and input gradient then run over the lists, band by band of the image, so
-//! that the windows of a band stay in the first-level cache. Kernels and their gradients are read and written in the
-//! canonical layout.
+//! of a 2×2 pool's operand at most a quarter is not zero. These numbers are put into lists twice: by output channel, where
+//! a list's entries are multiplied with the windows of the input and their sum belongs to the channel's kernel; and by
+//! place of the convolution's result, where they are multiplied with the kernels of their channels and the sum belongs to
+//! the window of the input's gradient. So sums stay in registers for the length of a list. An image is taken band by band
+//! of the pool's rows, so that its windows stay in the first-level cache, and by blocks of channels, so that rows of their
+//! kernels do. Kernels and their gradients are read and written in the canonical layout.
 
 mod lists;
 mod tiles;
 
+use std::ops::Range;
+
 use super::Pooled;
 use crate::Isa;
 use crate::copy::clear_border;
-use lists::{BLOCK, MakeLists};
+use lists::{Found, Lists, MakeLists};
+use tiles::{Rows, add_lists};
 
-/// Memory for the lists of one image: of every channel the gradients that are not zero, and where in the image their
-/// windows begin.
+/// Memory for the lists of a band and a block of channels.
 #[derive(Clone, Debug, Default)]
 pub struct Living {
-    /// `[channel][pitch]`
-    windows: Vec<u32>,
-    values: Vec<f32>,
-    /// Where the entries of a band end, `[band][channel]`.
-    ends: Vec<u32>,
+    found: Found,
+    by_channel: Lists,
+    /// By place of the pool and by tap of its window.
+    by_place: Lists,
 }
 
 /// Numbers of x that the windows of a band reach at most, half a first-level cache of 32 KiB.
 const BAND: usize = 1 << 12;
 
-/// Numbers of a list beyond the places of the pool, since a vector is stored where fewer numbers are kept.
-const SLACK: usize = 16;
+/// Output channels of a block: of a row of twelve vectors of eight, their kernels fill three quarters of such a cache.
+const CHANNELS: usize = 64;
 
-/// The list of one channel.
-#[derive(Clone, Copy)]
-struct List<'a> {
-    windows: &'a [u32],
-    values: &'a [f32],
-}
+/// Entries from a list of a place to the next, a line of memory more than it has at most, so that they do not all fall into
+/// the same sets of a cache.
+const PLACE_PITCH: usize = CHANNELS + 8;
 
 /// What comes in: n images each.
 #[derive(Clone, Copy, Debug)]
@@ -63,19 +63,26 @@ pub struct Gradients<'a> {
 impl Living {
     /// Lists for images of this geometry or smaller ones.
     pub fn reserve(&mut self, pooled: &Pooled) {
-        let channels = pooled.pool.output.channels.next_multiple_of(BLOCK);
-        let len = channels * pooled.list_pitch();
-        self.windows.resize(self.windows.len().max(len), 0);
-        self.values.resize(self.values.len().max(len), 0.0);
-        self.ends.resize(self.ends.len().max(channels * pooled.bands()), 0);
+        self.by_channel.reserve(CHANNELS, pooled.list_pitch());
+        self.by_place.reserve(pooled.band_rows() * pooled.pool.output.width * pooled.taps(), PLACE_PITCH);
     }
 
-    /// The list of a channel in a band, of `channels`, lists being `pitch` apart.
-    #[inline(always)]
-    fn of(&self, channel: usize, channels: usize, band: usize, pitch: usize) -> List<'_> {
-        let end = |band: usize| self.ends[band * channels + channel] as usize;
-        let entries = channel * pitch + if band == 0 { 0 } else { end(band - 1) }..channel * pitch + end(band);
-        List { windows: &self.windows[entries.clone()], values: &self.values[entries] }
+    /// Sets where lists belong: those of channels in a kernel from the block's first on, those of places in x from the first
+    /// window of a band on.
+    fn place(&mut self, pooled: &Pooled) {
+        let (conv, pool) = (&pooled.product.conv, &pooled.pool);
+        let kernel_len = conv.kernel_rows();
+        self.by_channel.to.iter_mut().enumerate().for_each(|(channel, to)| *to = (channel * kernel_len) as u32);
+        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
+        let mut places = self.by_place.to.iter_mut();
+        for row in 0..pooled.band_rows() {
+            for column in 0..pool.output.width {
+                let first = row * pool.window.stride[0] * down + column * pool.window.stride[1] * right;
+                let taps = (0..pool.window.kernel[0])
+                    .flat_map(|i| (0..pool.window.kernel[1]).map(move |j| first + i * down + j * right));
+                taps.zip(&mut places).for_each(|(tap, to)| *to = tap as u32);
+            }
+        }
     }
 }
 
@@ -86,9 +93,14 @@ impl Pooled {
         conv.groups == 1 && conv.window.dilation[1] == 1
     }
 
-    /// Numbers from a channel's list to the next.
+    /// Entries from a channel's list to the next, as with [`PLACE_PITCH`].
     fn list_pitch(&self) -> usize {
-        self.pool.output.height * self.pool.output.width + SLACK
+        self.band_rows() * self.pool.output.width + 8
+    }
+
+    /// Numbers of a window of the pool.
+    fn taps(&self) -> usize {
+        self.pool.window.kernel[0] * self.pool.window.kernel[1]
     }
 
     /// Rows of the pool whose windows lie in one band.
@@ -101,14 +113,19 @@ impl Pooled {
         (1 + further).min(self.pool.output.height.max(1))
     }
 
-    /// Bands of an image.
-    fn bands(&self) -> usize {
-        self.pool.output.height.div_ceil(self.band_rows())
+    /// The bands of an image: rows of the pool.
+    fn bands(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, height) = (self.band_rows(), self.pool.output.height);
+        (0..height).step_by(rows).map(move |row| row..height.min(row + rows))
     }
 
-    /// Numbers of a row of the kernel.
-    fn row(&self) -> usize {
-        self.product.conv.window.kernel[1] * self.product.conv.input.channels
+    /// Where in x and its gradient the first window of a row of the pool begins.
+    fn first_window(&self, image: usize, row: usize) -> usize {
+        let conv = &self.product.conv;
+        let [above, before, ..] = conv.window.padding;
+        let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
+        let down = self.pool.window.stride[0] * conv.window.stride[0] * conv.input.row_pitch;
+        start + image * conv.input.image_pitch + row * down
     }
 }
 
@@ -134,14 +151,7 @@ pub fn living_gradients(
         places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
     });
     assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
-    let channels = conv.output.channels.next_multiple_of(BLOCK);
-    let numbers = channels * pooled.list_pitch();
-    assert!(
-        living.windows.len() >= numbers
-            && living.values.len() >= numbers
-            && living.ends.len() >= channels * pooled.bands()
-    );
-    assert!(signals.x.len() <= u32::MAX as usize);
+    assert!(signals.x.len().max(conv.kernel_len()) <= u32::MAX as usize);
     assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
     if let Some((kernel, dx)) = &mut gradients.input {
         assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
@@ -151,26 +161,56 @@ pub fn living_gradients(
         }
     }
     assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
-    if let Some((true, kernel)) = &mut gradients.kernel
-        && n == 0
-    {
+    if let Some((true, kernel)) = &mut gradients.kernel {
         kernel.fill(0.0);
     }
+    living.place(pooled);
     for image in 0..n {
-        let bias = gradients.bias.as_deref_mut();
-        isa.run(MakeLists { pooled, image, signals, living: &mut *living, bias });
-        for band in 0..pooled.bands() {
-            if let Some((begin, kernel)) = &mut gradients.kernel {
-                tiles::add_to_kernel(isa, pooled, living, band, signals.x, *begin && image + band == 0, kernel);
-            }
-            if let Some((kernel, dx)) = &mut gradients.input {
-                tiles::add_to_input(isa, pooled, living, band, kernel, dx);
+        for rows in pooled.bands() {
+            for first in (0..conv.output.channels).step_by(CHANNELS) {
+                let channels = first..conv.output.channels.min(first + CHANNELS);
+                add_block(isa, pooled, image, rows.clone(), channels, signals, living, &mut gradients);
             }
         }
     }
     if let Some((_, dx)) = &mut gradients.input {
         // Windows that reach into the padding have left something there.
         clear_border(&conv.input, n, dx);
+    }
+}
+
+/// Adds the products of some rows of an image's pool and some output channels; [`living_gradients`] has asserted that all
+/// of them lie inside.
+fn add_block(
+    isa: Isa,
+    pooled: &Pooled,
+    image: usize,
+    rows: Range<usize>,
+    channels: Range<usize>,
+    signals: Signals<'_>,
+    living: &mut Living,
+    gradients: &mut Gradients<'_>,
+) {
+    let conv = &pooled.product.conv;
+    let wanted = [gradients.kernel.is_some(), gradients.input.is_some()];
+    let bias = gradients.bias.as_deref_mut().map(|bias| &mut bias[channels.clone()]);
+    isa.run(MakeLists { pooled, image, rows: rows.clone(), channels: channels.clone(), signals, living, wanted, bias });
+    let (count, len) = (conv.window.kernel[0], conv.window.kernel[1] * conv.input.channels);
+    let step = conv.window.dilation[0] * conv.input.row_pitch;
+    let (window, first) = (pooled.first_window(image, rows.start), channels.start * conv.kernel_rows());
+    if let Some((_, kernel)) = &mut gradients.kernel {
+        let part = Rows { count, len, from_step: step, to_step: len };
+        let (x, kernel) = (&signals.x[window..], &mut kernel[first..]);
+        // SAFETY: lists of channels lie in the kernel; their entries hold windows of output pixels, whose rows were found
+        // inside x.
+        unsafe { add_lists(isa, &part, &living.by_channel, channels.len(), x.as_ptr(), kernel.as_mut_ptr()) };
+    }
+    if let Some((kernel, dx)) = &mut gradients.input {
+        let part = Rows { count, len, from_step: len, to_step: step };
+        let (kernel, dx) = (&kernel[first..], &mut dx[window..]);
+        let places = rows.len() * pooled.pool.output.width * pooled.taps();
+        // SAFETY: as above, the other way round; dx is as long as x.
+        unsafe { add_lists(isa, &part, &living.by_place, places, kernel.as_ptr(), dx.as_mut_ptr()) };
     }
 }
 

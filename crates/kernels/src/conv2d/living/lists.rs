@@ -1,173 +1,204 @@
-//! Making the lists: for every channel the gradients that a pool lets through and that are not zero.
+//! Making the lists: every gradient that a pool lets through and that is not zero stands in that of its channel and in that
+//! of its place.
 
-use super::{Living, Signals};
+use std::ops::Range;
+
+use super::{CHANNELS, Living, Signals};
 use crate::channels::load;
 use crate::conv2d::Pooled;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::pool::NO_WINNER;
 
-/// Lists the living gradients of an image, and adds them to the bias' gradient.
+/// Columns of the pool whose gradients are found before they are put into lists.
+const COLUMNS: usize = 16;
+
+/// Numbers that may be written behind those that are kept: a vector's.
+const SLACK: usize = 16;
+
+/// A gradient, and where the numbers begin that it is multiplied with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Entry {
+    pub from: u32,
+    pub value: f32,
+}
+
+/// Lists whose products go to as many places.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lists {
+    /// `[list][pitch]`, of which `counts` are in use.
+    pub entries: Vec<Entry>,
+    pub counts: Vec<u32>,
+    pub pitch: usize,
+    /// Where the numbers begin that a list's products are added to.
+    pub to: Vec<u32>,
+}
+
+impl Lists {
+    /// Memory for `count` lists of `pitch` entries at most.
+    pub fn reserve(&mut self, count: usize, pitch: usize) {
+        self.entries.resize(self.entries.len().max(count * pitch), Entry::default());
+        self.counts.resize(self.counts.len().max(count), 0);
+        self.to.resize(self.to.len().max(count), 0);
+    }
+
+    /// Makes them `count` empty lists of `pitch` entries at most.
+    ///
+    /// # Panics
+    /// If less has been reserved.
+    fn clear(&mut self, count: usize, pitch: usize) {
+        assert!(count * pitch <= self.entries.len() && count <= self.to.len());
+        self.pitch = pitch;
+        self.counts[..count].fill(0);
+    }
+
+    /// # Safety
+    /// `lists` are numbers of lists that have room, and `from` are numbers of places; all are whole.
+    #[inline(always)]
+    unsafe fn append(&mut self, lists: &[f32], from: &[f32], places: &[u32], values: &[f32]) {
+        let (entries, counts, pitch) = (self.entries.as_mut_ptr(), self.counts.as_mut_ptr(), self.pitch);
+        for ((list, from), value) in lists.iter().zip(from).zip(values) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (list, from) = (list.to_int_unchecked::<i32>() as usize, from.to_int_unchecked::<i32>() as usize);
+                let count = counts.add(list);
+                *entries.add(list * pitch + *count as usize) =
+                    Entry { from: *places.get_unchecked(from), value: *value };
+                *count += 1;
+            }
+        }
+    }
+}
+
+/// The gradients that are alive at some columns of the pool's row, in the order of columns and channels.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Whole numbers, those of the lists.
+    channels: Vec<f32>,
+    taps: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Default for Found {
+    fn default() -> Found {
+        let numbers = vec![0.0; COLUMNS * CHANNELS + SLACK];
+        Found { channels: numbers.clone(), taps: numbers.clone(), values: numbers }
+    }
+}
+
+/// The channels of a block by number.
+static NUMBERS: [f32; CHANNELS] = {
+    let mut numbers = [0.0; CHANNELS];
+    let mut channel = 0;
+    while channel < CHANNELS {
+        numbers[channel] = channel as f32;
+        channel += 1;
+    }
+    numbers
+};
+
+/// Lists the living gradients of some channels in some rows of the pool of an image, and adds them to the bias' gradient.
 pub(super) struct MakeLists<'a> {
     pub pooled: &'a Pooled,
     pub image: usize,
+    pub rows: Range<usize>,
+    /// [`CHANNELS`] at most.
+    pub channels: Range<usize>,
     pub signals: Signals<'a>,
     pub living: &'a mut Living,
+    /// Whether lists of channels and lists of places are asked for.
+    pub wanted: [bool; 2],
+    /// Of these channels.
     pub bias: Option<&'a mut [f64]>,
-}
-
-/// Channels that are listed at once, and places of the pool: the most numbers of a vector.
-pub(super) const BLOCK: usize = 16;
-
-/// What is alive of some channels at some places: values that are zero are not. `[place][channel]`, or turned.
-struct Block {
-    /// The bits of places; they are chosen, turned and stored, never computed with.
-    windows: [[f32; BLOCK]; BLOCK],
-    values: [[f32; BLOCK]; BLOCK],
 }
 
 impl Kernel for MakeLists<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
-        let (output, pitch) = (self.pooled.pool.output, self.pooled.list_pitch());
-        let (channels, band_rows) = (output.channels.next_multiple_of(BLOCK), self.pooled.band_rows());
-        let empty = [[0.0; BLOCK]; BLOCK];
-        let (mut block, mut turned) =
-            (Block { windows: empty, values: empty }, Block { windows: empty, values: empty });
-        let taps = PoolTaps::new(self.pooled);
-        for channel in (0..output.channels).step_by(L::N) {
-            let len = L::N.min(output.channels - channel);
-            let (mut counts, mut sums) = ([0usize; BLOCK], L::splat(0.0));
-            for row in 0..output.height {
-                for column in (0..output.width).step_by(L::N) {
-                    let n = L::N.min(output.width - column);
-                    // SAFETY: row and column are below the pool's, `living_gradients` has asserted the lengths, and `len`
-                    // channels are left; at most one entry a place has been kept before, of which each list has as many
-                    // and a vector more.
-                    unsafe {
-                        let mut from = self.place(channel, row, column);
-                        for place in 0..L::N {
-                            let found = match place < n {
-                                true => find::<L>(&from, &taps, len),
-                                false => [L::splat(0.0); 2],
-                            };
-                            found[0].store(block.windows[place].as_mut_ptr());
-                            found[1].store(block.values[place].as_mut_ptr());
-                            sums = sums.add(found[1]);
-                            from.advance(output.channels, taps.step);
-                        }
-                        L::transpose(block.windows.as_ptr().cast(), BLOCK, turned.windows.as_mut_ptr().cast(), BLOCK);
-                        L::transpose(block.values.as_ptr().cast(), BLOCK, turned.values.as_mut_ptr().cast(), BLOCK);
-                        let lists = channel * pitch;
-                        let windows = self.living.windows.as_mut_ptr().add(lists);
-                        let values = self.living.values.as_mut_ptr().add(lists);
-                        for (c, count) in counts.iter_mut().enumerate().take(len) {
-                            let found = L::load(turned.values[c].as_ptr());
-                            let (at, alive) = (c * pitch + *count, found.is_not_zero());
-                            L::load(turned.windows[c].as_ptr()).store_selected(alive, windows.add(at).cast());
-                            *count += found.store_selected(alive, values.add(at));
-                        }
+    fn run<L: Lanes>(self) {
+        let (width, taps) = (self.pooled.pool.output.width, self.pooled.taps());
+        assert!(self.channels.len() <= CHANNELS && self.channels.end <= self.pooled.pool.output.channels);
+        self.living.by_channel.clear(CHANNELS, self.pooled.list_pitch());
+        self.living.by_place.clear(self.rows.len() * width * taps, super::PLACE_PITCH);
+        let mut sums = [0.0; CHANNELS + SLACK];
+        for row in self.rows.clone() {
+            for column in (0..width).step_by(COLUMNS) {
+                let columns = column..width.min(column + COLUMNS);
+                let Living { found, by_channel, by_place } = &mut *self.living;
+                // SAFETY: rows and columns are the pool's, and `living_gradients` has asserted the lengths.
+                let count = unsafe {
+                    find::<L>(
+                        self.pooled,
+                        self.image,
+                        [self.rows.start, row],
+                        columns,
+                        &self.channels,
+                        self.signals,
+                        found,
+                        &mut sums,
+                    )
+                };
+                let (channels, taps, values) = (&found.channels[..count], &found.taps[..count], &found.values[..count]);
+                // SAFETY: channels are below `CHANNELS`, taps those of the rows' places; a list of a channel has an entry a
+                // place at most, one of a place an entry a channel.
+                unsafe {
+                    if self.wanted[0] {
+                        by_channel.append(channels, taps, &by_place.to, values);
+                    }
+                    if self.wanted[1] {
+                        by_place.append(taps, channels, &by_channel.to, values);
                     }
                 }
-                // The last row of a band leaves the counts, and so does every row before it, which is overwritten.
-                let ends = &mut self.living.ends[row / band_rows * channels + channel..][..len];
-                ends.iter_mut().zip(counts).for_each(|(end, count)| *end = count as u32);
             }
-            if let Some(bias) = &mut self.bias {
-                let mut numbers = [0.0; BLOCK];
-                // SAFETY: a block is as long as the longest vector.
-                unsafe { sums.store(numbers.as_mut_ptr()) };
-                bias[channel..][..len].iter_mut().zip(numbers).for_each(|(bias, sum)| *bias += f64::from(sum));
-            }
+        }
+        if let Some(bias) = self.bias {
+            bias.iter_mut().zip(sums).for_each(|(bias, sum)| *bias += f64::from(sum));
         }
     }
 }
 
-/// Where the numbers of a pool's window lie in the convolution's input, from the first number of the first on.
-struct PoolTaps {
-    /// Of each tap.
-    offsets: [u32; NO_WINNER as usize],
-    count: usize,
-    /// From a window to the next.
-    step: usize,
-}
-
-impl PoolTaps {
-    fn new(pooled: &Pooled) -> PoolTaps {
-        let (conv, window) = (&pooled.product.conv, &pooled.pool.window);
-        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
-        let mut offsets = [0; NO_WINNER as usize];
-        for (tap, offset) in offsets.iter_mut().enumerate().take(window.kernel[0] * window.kernel[1]) {
-            *offset = (tap / window.kernel[1] * down + tap % window.kernel[1] * right) as u32;
-        }
-        PoolTaps { offsets, count: window.kernel[0] * window.kernel[1], step: window.stride[1] * right }
-    }
-}
-
-/// Some channels of a place of the pool: where its window begins in the convolution's input, its winners and gradients.
-struct Place {
-    first: usize,
-    winners: *const u8,
-    dy: *const f32,
-}
-
-impl Place {
-    /// The next of the row.
-    #[inline(always)]
-    fn advance(&mut self, channels: usize, step: usize) {
-        self.first += step;
-        self.winners = self.winners.wrapping_add(channels);
-        self.dy = self.dy.wrapping_add(channels);
-    }
-}
-
-impl MakeLists<'_> {
-    /// The channels from `channel` on of a place.
-    fn place(&self, channel: usize, row: usize, column: usize) -> Place {
-        let (conv, pool) = (&self.pooled.product.conv, &self.pooled.pool);
-        let [above, before, ..] = conv.window.padding;
-        let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
-        let (y, x) = (row * pool.window.stride[0], column * pool.window.stride[1]);
-        let first = start
-            + self.image * conv.input.image_pitch
-            + y * conv.window.stride[0] * conv.input.row_pitch
-            + x * conv.window.stride[1] * conv.input.channels;
-        let winner = self.image * self.pooled.winners_pitch()
-            + (row * pool.output.width + column) * pool.output.channels
-            + channel;
-        let gradient = pool.output.at(self.image, row, column) + channel;
-        Place { first, winners: self.signals.winners[winner..].as_ptr(), dy: self.signals.dy[gradient..].as_ptr() }
-    }
-}
-
-/// For `len` channels, at most a vector: where the window of what the pool let through begins (bits), and its gradient.
+/// Finds the living gradients of some columns of a row, adds them to the sums of channels, and returns how many there are.
+/// Taps are counted from the first of the band's first row on.
 ///
 /// # Safety
-/// `len` winners and gradients can be read.
+/// Row, columns and channels are those of the pool, the channels [`CHANNELS`] at most; the image's winners and gradients
+/// can be read.
 #[inline(always)]
-unsafe fn find<L: Lanes>(place: &Place, taps: &PoolTaps, len: usize) -> [L; 2] {
-    // SAFETY: the caller's promise.
-    let (winners, dy): (L, L) = unsafe { (bytes(place.winners, len), load(place.dy, len)) };
-    let windows = match taps.count {
-        // The usual window, without loops.
-        4 => windows_of(winners, place.first, &taps.offsets[..4]),
-        count => windows_of(winners, place.first, &taps.offsets[..count]),
-    };
-    let is_alive = L::splat(f32::from(NO_WINNER)).greater(winners);
-    [windows, L::select(is_alive, dy, L::splat(0.0))]
-}
-
-/// The places of the winning taps, as bits.
-#[inline(always)]
-fn windows_of<L: Lanes>(winners: L, first: usize, offsets: &[u32]) -> L {
-    let mut windows = L::splat(f32::from_bits(first as u32));
-    for (tap, offset) in offsets.iter().enumerate().skip(1) {
-        let window = L::splat(f32::from_bits(first as u32 + offset));
-        windows = L::select(winners.greater(L::splat(tap as f32 - 0.5)), window, windows);
+unsafe fn find<L: Lanes>(
+    pooled: &Pooled,
+    image: usize,
+    [band, row]: [usize; 2],
+    columns: Range<usize>,
+    channels: &Range<usize>,
+    signals: Signals<'_>,
+    found: &mut Found,
+    sums: &mut [f32; CHANNELS + SLACK],
+) -> usize {
+    let (output, taps) = (pooled.pool.output, pooled.taps());
+    let mut count = 0;
+    for column in columns {
+        let place = row * output.width + column;
+        let first = L::splat(((place - band * output.width) * taps) as f32);
+        let winners = image * pooled.winners_pitch() + place * output.channels + channels.start;
+        let gradients = output.at(image, row, column) + channels.start;
+        for channel in (0..channels.len()).step_by(L::N) {
+            let len = L::N.min(channels.len() - channel);
+            // SAFETY: the caller's promise; before this vector at most the numbers of a column each have been kept, and
+            // behind them a vector finds room, as it does behind the sums; `NUMBERS` has whole vectors.
+            unsafe {
+                let tap = bytes::<L>(signals.winners.as_ptr().add(winners + channel), len);
+                let dy = load::<L>(signals.dy.as_ptr().add(gradients + channel), len);
+                let value = L::select(L::splat(taps as f32).greater(tap), dy, L::splat(0.0));
+                let sum = sums.as_mut_ptr().add(channel);
+                L::load(sum).add(value).store(sum);
+                let is_alive = value.is_not_zero();
+                tap.add(first).store_selected(is_alive, found.taps.as_mut_ptr().add(count));
+                L::load(NUMBERS.as_ptr().add(channel)).store_selected(is_alive, found.channels.as_mut_ptr().add(count));
+                count += value.store_selected(is_alive, found.values.as_mut_ptr().add(count));
+            }
+        }
     }
-    windows
+    count
 }
 
 /// The first `count` bytes as numbers, zeros behind them.

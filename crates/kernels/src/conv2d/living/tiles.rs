@@ -1,204 +1,111 @@
-//! Products over lists: tiles of a kernel, some of its rows by some vectors of each, for the lists of all output channels.
+//! Products over lists: tiles, some rows by some vectors of each, whose sums stay in registers for the length of a list.
 
-use super::lists::BLOCK;
-use super::{List, Living};
+use super::lists::{Entry, Lists};
 use crate::Isa;
-use crate::conv2d::Pooled;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::lanes_of;
 
-/// The same tile of every output channel's kernel.
-#[derive(Clone, Copy)]
-struct Tile<'a> {
-    living: &'a Living,
-    band: usize,
-    channels: usize,
-    list_pitch: usize,
-    /// Numbers of a channel's kernel, and of one of its rows.
-    kernel_len: usize,
-    pitch: usize,
-    /// Of x or dx: numbers from a row of the kernel to the next.
-    step: usize,
-    /// Where the tile begins in the kernel, and in x or dx for a window that begins at 0.
-    from_kernel: usize,
-    from_x: usize,
-    /// Numbers of the row that belong to the tile.
-    len: usize,
+/// What every entry of every list is multiplied with, and where the sums go: some rows of numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows {
+    pub count: usize,
+    /// Numbers of a row.
+    pub len: usize,
+    /// Numbers from a row to the next where they are read, and where they are written.
+    pub from_step: usize,
+    pub to_step: usize,
 }
 
-impl Tile<'_> {
-    #[inline(always)]
-    fn list(&self, channel: usize) -> List<'_> {
-        self.living.of(channel, self.channels.next_multiple_of(BLOCK), self.band, self.list_pitch)
-    }
-}
-
-/// Runs a kernel of `R` rows by `V` vectors, which the tile's shape chooses.
-macro_rules! run {
-    ($isa:expr, $rows:expr, $vectors:expr, $kernel:ident { $($field:ident),* }) => {
-        match ($rows, $vectors) {
-            (3, 1) => $isa.run($kernel::<3, 1> { $($field),* }),
-            (3, 2) => $isa.run($kernel::<3, 2> { $($field),* }),
-            (3, 3) => $isa.run($kernel::<3, 3> { $($field),* }),
-            (3, 4) => $isa.run($kernel::<3, 4> { $($field),* }),
-            (3, 5) => $isa.run($kernel::<3, 5> { $($field),* }),
-            (3, 6) => $isa.run($kernel::<3, 6> { $($field),* }),
-            (1, 1) => $isa.run($kernel::<1, 1> { $($field),* }),
-            (1, 2) => $isa.run($kernel::<1, 2> { $($field),* }),
-            (1, 3) => $isa.run($kernel::<1, 3> { $($field),* }),
-            (1, 4) => $isa.run($kernel::<1, 4> { $($field),* }),
-            (1, 5) => $isa.run($kernel::<1, 5> { $($field),* }),
-            (1, 6) => $isa.run($kernel::<1, 6> { $($field),* }),
-            (1, 7) => $isa.run($kernel::<1, 7> { $($field),* }),
-            (1, 8) => $isa.run($kernel::<1, 8> { $($field),* }),
-            (1, 9) => $isa.run($kernel::<1, 9> { $($field),* }),
-            (1, 10) => $isa.run($kernel::<1, 10> { $($field),* }),
-            (1, 11) => $isa.run($kernel::<1, 11> { $($field),* }),
-            (1, 12) => $isa.run($kernel::<1, 12> { $($field),* }),
-            other => unreachable!("no tile of {other:?}"),
-        }
-    };
-}
-
-/// The tiles that cover a kernel, with their rows and vectors. (Each shape is a function of its own: together in one, the
-/// compiler keeps the places of all of them in memory and counts them up at every turn.)
-fn tiles<'a>(
-    isa: Isa,
-    pooled: &Pooled,
-    living: &'a Living,
-    band: usize,
-) -> impl Iterator<Item = (usize, usize, Tile<'a>)> + use<'a> {
-    let conv = pooled.product.conv;
-    let (list_pitch, pitch, lanes) = (pooled.list_pitch(), pooled.row(), isa.lanes());
-    let rows = conv.window.kernel[0];
-    let step = conv.window.dilation[0] * conv.input.row_pitch;
+/// Adds `value * from[entry.from + row from_step..]` to `to[list.to + row to_step..]` for all entries of the first `count`
+/// lists.
+///
+/// # Safety
+/// From the place of every entry on the rows can be read at `from`, and from the place of every list on be written at `to`.
+pub(super) unsafe fn add_lists(isa: Isa, rows: &Rows, lists: &Lists, count: usize, from: *const f32, to: *mut f32) {
     // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three, or one
     // row of twelve.
-    let (at_once, most) = match (rows, lanes) {
+    let (at_once, most) = match (rows.count, isa.lanes()) {
         (3, 16) => (3, 6),
-        (3, lanes) if pitch <= 3 * lanes => (3, 3),
+        (3, lanes) if rows.len <= 3 * lanes => (3, 3),
         _ => (1, 12),
     };
-    (0..rows).step_by(at_once).flat_map(move |row| {
-        (0..pitch).step_by(most * lanes).map(move |first| {
-            let len = (pitch - first).min(most * lanes);
-            let tile = Tile {
-                living,
-                band,
-                channels: conv.output.channels,
-                list_pitch,
-                kernel_len: rows * pitch,
-                pitch,
-                step,
-                from_kernel: row * pitch + first,
-                from_x: row * step + first,
-                len,
-            };
-            (at_once, len.div_ceil(lanes), tile)
-        })
-    })
-}
-
-/// `dkernel[o, i, ..] += value * x[window + row i, ..]` for all entries of a band, whose windows lie inside `x` and whose
-/// channels are those of `kernel`, as [`super::living_gradients`] has asserted; with `begin` the sums begin anew.
-pub(super) fn add_to_kernel(
-    isa: Isa,
-    pooled: &Pooled,
-    living: &Living,
-    band: usize,
-    x: &[f32],
-    begin: bool,
-    kernel: &mut [f32],
-) {
-    if begin {
-        kernel.fill(0.0);
-    }
-    for (rows, vectors, tile) in tiles(isa, pooled, living, band) {
-        let (x, kernel) = (x.as_ptr(), kernel.as_mut_ptr());
-        run!(isa, rows, vectors, ToKernel { tile, x, kernel });
-    }
-}
-
-/// `dx[window + row i, ..] += value * kernel[o, i, ..]` for all entries of a band, as [`add_to_kernel`].
-pub(super) fn add_to_input(isa: Isa, pooled: &Pooled, living: &Living, band: usize, kernel: &[f32], dx: &mut [f32]) {
-    for (rows, vectors, tile) in tiles(isa, pooled, living, band) {
-        let (dx, kernel) = (dx.as_mut_ptr(), kernel.as_ptr());
-        run!(isa, rows, vectors, ToInput { tile, kernel, dx });
-    }
-}
-
-struct ToKernel<'a, const R: usize, const V: usize> {
-    tile: Tile<'a>,
-    x: *const f32,
-    kernel: *mut f32,
-}
-
-impl<const R: usize, const V: usize> Kernel for ToKernel<'_, R, V> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let tile = &self.tile;
-        for channel in 0..tile.channels {
-            // SAFETY: entries hold windows of output pixels, whose rows were found inside `x`; the kernel has `kernel_len`
-            // numbers a channel, rows of `pitch`.
-            unsafe {
-                let kernel = self.kernel.add(channel * tile.kernel_len + tile.from_kernel);
-                add_list_to_kernel::<L, R, V>(tile, tile.list(channel), self.x.add(tile.from_x), kernel);
-            }
+    for row in (0..rows.count).step_by(at_once) {
+        for first in (0..rows.len).step_by(most * isa.lanes()) {
+            let len = (rows.len - first).min(most * isa.lanes());
+            let rows = Rows { count: at_once, len, ..*rows };
+            // SAFETY: the caller's promise, of which these rows are a part.
+            let (from, to) = unsafe { (from.add(row * rows.from_step + first), to.add(row * rows.to_step + first)) };
+            run(isa, len.div_ceil(isa.lanes()), rows, lists, count, from, to);
         }
     }
 }
 
-struct ToInput<'a, const R: usize, const V: usize> {
-    tile: Tile<'a>,
-    kernel: *const f32,
-    dx: *mut f32,
+/// Runs a kernel of as many rows and vectors. (Each shape is a function of its own: together in one, the compiler keeps the
+/// places of all of them in memory and counts them up at every turn.)
+fn run(isa: Isa, vectors: usize, rows: Rows, lists: &Lists, count: usize, from: *const f32, to: *mut f32) {
+    macro_rules! shapes {
+        ($(($rows:literal, $vectors:literal)),*) => {
+            match (rows.count, vectors) {
+                $(($rows, $vectors) => isa.run(AddLists::<$rows, $vectors> { rows, lists, count, from, to }),)*
+                other => unreachable!("no tile of {other:?}"),
+            }
+        };
+    }
+    shapes! {
+        (3, 1), (3, 2), (3, 3), (3, 4), (3, 5), (3, 6), (1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (1, 7), (1, 8),
+        (1, 9), (1, 10), (1, 11), (1, 12)
+    }
 }
 
-impl<const R: usize, const V: usize> Kernel for ToInput<'_, R, V> {
+/// Only [`add_lists`] makes it, whose caller promises that what lists point to can be read and written.
+struct AddLists<'a, const R: usize, const V: usize> {
+    rows: Rows,
+    lists: &'a Lists,
+    count: usize,
+    from: *const f32,
+    to: *mut f32,
+}
+
+impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let tile = &self.tile;
-        for channel in 0..tile.channels {
-            // SAFETY: entries hold windows of output pixels, whose rows were found inside `dx`; the kernel has `kernel_len`
-            // numbers a channel, rows of `pitch`.
-            unsafe {
-                let kernel = self.kernel.add(channel * tile.kernel_len + tile.from_kernel);
-                add_list_to_input::<L, R, V>(tile, tile.list(channel), kernel, self.dx.add(tile.from_x));
+        let lists = self.lists.entries.chunks(self.lists.pitch).zip(&self.lists.counts).zip(&self.lists.to);
+        for ((entries, count), to) in lists.take(self.count) {
+            let entries = &entries[..*count as usize];
+            if !entries.is_empty() {
+                // SAFETY: the promise to `add_lists`.
+                unsafe { add_list::<L, R, V>(&self.rows, entries, self.from, self.to.add(*to as usize)) };
             }
         }
     }
 }
 
 /// # Safety
-/// From the window of every entry on, `R` rows of `len` numbers, `step` apart, can be read at `x`; `R` rows of `len`
-/// numbers, `pitch` apart, can be written at `kernel`.
+/// From the place of every entry on the rows can be read at `from`, and they can be written at `to`.
 #[inline(always)]
-unsafe fn add_list_to_kernel<L: Lanes, const R: usize, const V: usize>(
-    tile: &Tile<'_>,
-    list: List<'_>,
-    x: *const f32,
-    kernel: *mut f32,
+unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
+    rows: &Rows,
+    list: &[Entry],
+    from: *const f32,
+    to: *mut f32,
 ) {
     // The last vector reaches back over numbers of the one before, since masked loads are slow; alone it is masked.
-    let is_masked = tile.len < L::N;
-    let last = if is_masked { 0 } else { tile.len - L::N };
+    let is_masked = rows.len < L::N;
+    let last = if is_masked { 0 } else { rows.len - L::N };
     let mut sums = [[L::splat(0.0); V]; R];
-    for (window, value) in list.windows.iter().zip(list.values) {
-        let value = L::splat(*value);
+    for entry in list {
+        let value = L::splat(entry.value);
         for (row, sums) in sums.iter_mut().enumerate() {
             for (v, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: the caller's promise.
                 let x = unsafe {
-                    let from = x.add(*window as usize + row * tile.step);
+                    let from = from.add(entry.from as usize + row * rows.from_step);
                     match (v + 1 < V, V == 1 && is_masked) {
                         (true, _) => L::load(from.add(v * L::N)),
                         (false, false) => L::load(from.add(last)),
-                        (false, true) => L::load_first(from, tile.len),
+                        (false, true) => L::load_first(from, rows.len),
                     }
                 };
                 *sum = value.mul_add(x, *sum);
@@ -207,19 +114,13 @@ unsafe fn add_list_to_kernel<L: Lanes, const R: usize, const V: usize>(
     }
     for (row, sums) in sums.iter().enumerate() {
         for (v, sum) in sums.iter().enumerate() {
-            // SAFETY: the caller's promise; 16 numbers are the longest vector.
+            // SAFETY: the caller's promise.
             unsafe {
-                let to = kernel.add(row * tile.pitch + v * L::N);
-                if (v + 1) * L::N <= tile.len {
-                    L::load(to).add(*sum).store(to);
-                    continue;
-                }
-                // Of the last vector only the numbers behind those of the one before.
-                let mut numbers = [0.0f32; 16];
-                sum.store(numbers.as_mut_ptr());
-                let done = if is_masked { 0 } else { v * L::N - last };
-                for (at, number) in numbers[done..][..tile.len - v * L::N].iter().enumerate() {
-                    *to.add(at) += number;
+                let to = to.add(row * rows.to_step);
+                match (v + 1 < V, V == 1 && is_masked) {
+                    (true, _) => add(to.add(v * L::N), *sum),
+                    (false, false) => add(to.add(last), behind(*sum, (V - 1) * L::N - last)),
+                    (false, true) => L::load_first(to, rows.len).add(*sum).store_first(to, rows.len),
                 }
             }
         }
@@ -227,37 +128,18 @@ unsafe fn add_list_to_kernel<L: Lanes, const R: usize, const V: usize>(
 }
 
 /// # Safety
-/// `R` rows of `len` numbers, `pitch` apart, can be read at `kernel`; from the window of every entry on, `R` rows of `len`
-/// numbers, `step` apart, can be read and written at `dx`.
+/// A vector can be read and written at `to`.
 #[inline(always)]
-unsafe fn add_list_to_input<L: Lanes, const R: usize, const V: usize>(
-    tile: &Tile<'_>,
-    list: List<'_>,
-    kernel: *const f32,
-    dx: *mut f32,
-) {
-    let last = lanes_of::<L>(tile.len, V - 1);
-    let mut weights = [[L::splat(0.0); V]; R];
-    for (row, weights) in weights.iter_mut().enumerate() {
-        for (v, weight) in weights.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
-            *weight = unsafe { L::load_first(kernel.add(row * tile.pitch + v * L::N), lanes_of::<L>(tile.len, v)) };
-        }
-    }
-    for (window, value) in list.windows.iter().zip(list.values) {
-        let value = L::splat(*value);
-        for (row, weights) in weights.iter().enumerate() {
-            for (v, weight) in weights.iter().enumerate() {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let to = dx.add(*window as usize + row * tile.step + v * L::N);
-                    // A masked store is not forwarded to the next entry's load.
-                    match v + 1 < V || last == L::N {
-                        true => value.mul_add(*weight, L::load(to)).store(to),
-                        false => value.mul_add(*weight, L::load_first(to, last)).store_first(to, last),
-                    }
-                }
-            }
-        }
-    }
+unsafe fn add<L: Lanes>(to: *mut f32, sum: L) {
+    // SAFETY: the caller's promise.
+    unsafe { L::load(to).add(sum).store(to) };
+}
+
+/// Zeros for the first `count` numbers.
+#[inline(always)]
+fn behind<L: Lanes>(vector: L, count: usize) -> L {
+    const PLACES: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
+    // SAFETY: no vector is longer.
+    let places = unsafe { L::load(PLACES.as_ptr()) };
+    L::select(places.greater(L::splat(count as f32 - 0.5)), vector, L::splat(0.0))
 }
