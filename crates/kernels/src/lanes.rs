@@ -66,6 +66,16 @@ pub(crate) trait Lanes: Copy {
     /// The rows can be read at `from` and written at `to`, which do not overlap.
     unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize);
 
+    /// Four numbers again and again.
+    ///
+    /// # Safety
+    /// Four numbers can be read at `from`.
+    unsafe fn load_four(from: *const f32) -> Self;
+
+    /// Of the first four numbers the one that the lowest two bits of each lane of `which` name; the others are the same
+    /// four again, as [`Lanes::load_four`] gives them.
+    fn pick(self, which: Self) -> Self;
+
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -79,6 +89,8 @@ pub(crate) trait Lanes: Copy {
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The nearest whole number, halves to even, of numbers below 2^22.
     fn round(self) -> Self;
+    /// Whole numbers in 0..2^24 as the bits of `u32`, which may be moved and stored, not computed with.
+    fn to_bits(self) -> Self;
     /// `2^self` for whole numbers in -126..=127.
     fn power_of_two(self) -> Self;
     fn greater(self, other: Self) -> Self::Mask;

@@ -6,9 +6,11 @@
 //! place of the convolution's result, where they are multiplied with the kernels of their channels and the sum belongs to
 //! the window of the input's gradient. So sums stay in registers for the length of a list. An image is taken band by band
 //! of the pool's rows, so that its windows stay in the first-level cache, and by blocks of channels, so that rows of their
-//! kernels do. Kernels and their gradients are read and written in the canonical layout.
+//! kernels do. Small kernels whose input needs no gradient go without lists ([`quads`]). Kernels and their gradients are
+//! read and written in the canonical layout.
 
 mod lists;
+mod quads;
 mod tiles;
 
 use std::ops::Range;
@@ -17,6 +19,7 @@ use super::Pooled;
 use crate::Isa;
 use crate::copy::clear_border;
 use lists::{Found, Lists, MakeLists};
+use quads::{AddImage, Quads};
 use tiles::{Rows, add_lists};
 
 /// Memory for the lists of a band and a block of channels.
@@ -26,10 +29,14 @@ pub struct Living {
     by_channel: Lists,
     /// By place of the pool and by tap of its window.
     by_place: Lists,
+    quads: Quads,
 }
 
 /// Numbers of x that the windows of a band reach at most, half a first-level cache of 32 KiB.
 const BAND: usize = 1 << 12;
+
+/// Places of the pool in a band at most, so that the lists of a block's channels stay there too.
+const PLACES: usize = 64;
 
 /// Output channels of a block: of a row of twelve vectors of eight, their kernels fill three quarters of such a cache.
 const CHANNELS: usize = 64;
@@ -65,6 +72,7 @@ impl Living {
     pub fn reserve(&mut self, pooled: &Pooled) {
         self.by_channel.reserve(CHANNELS, pooled.list_pitch());
         self.by_place.reserve(pooled.band_rows() * pooled.pool.output.width * pooled.taps(), PLACE_PITCH);
+        self.quads.reserve(pooled);
     }
 
     /// Sets where lists belong: those of channels in a kernel from the block's first on, those of places in x from the first
@@ -110,7 +118,8 @@ impl Pooled {
         let reach =
             (pool.kernel[0] - 1) * step + (conv.window.kernel[0] - 1) * conv.window.dilation[0] * conv.input.row_pitch;
         let further = BAND.saturating_sub(reach + conv.input.row_pitch) / (pool.stride[0] * step).max(1);
-        (1 + further).min(self.pool.output.height.max(1))
+        let most = (PLACES / self.pool.output.width.max(1)).max(1);
+        (1 + further).min(most).min(self.pool.output.height.max(1))
     }
 
     /// The bands of an image: rows of the pool.
@@ -163,6 +172,15 @@ pub fn living_gradients(
     assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
     if let Some((true, kernel)) = &mut gradients.kernel {
         kernel.fill(0.0);
+    }
+    if let Gradients { input: None, kernel: Some((_, kernel)), bias } = &mut gradients
+        && pooled.has_quads()
+    {
+        for image in 0..n {
+            let (quads, bias) = (&mut living.quads, bias.as_deref_mut());
+            isa.run(AddImage { pooled, image, signals, quads, kernel, bias });
+        }
+        return;
     }
     living.place(pooled);
     for image in 0..n {

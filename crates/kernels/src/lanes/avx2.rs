@@ -157,6 +157,21 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_four(from: *const f32) -> Avx2 {
+        // SAFETY: the caller promises four readable numbers.
+        unsafe {
+            let four = _mm_loadu_ps(from);
+            Avx2(_mm256_set_m128(four, four))
+        }
+    }
+
+    #[inline(always)]
+    fn pick(self, which: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_permutevar_ps(self.0, _mm256_castps_si256(which.0))) }
+    }
+
+    #[inline(always)]
     fn add(self, other: Avx2) -> Avx2 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx2(_mm256_add_ps(self.0, other.0)) }
@@ -208,6 +223,12 @@ impl Lanes for Avx2 {
     fn round(self) -> Avx2 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx2(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)) }
+    }
+
+    #[inline(always)]
+    fn to_bits(self) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_castsi256_ps(_mm256_cvtps_epi32(self.0))) }
     }
 
     #[inline(always)]

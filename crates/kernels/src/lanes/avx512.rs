@@ -79,6 +79,18 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_four(from: *const f32) -> Avx512 {
+        // SAFETY: the caller promises four readable numbers.
+        unsafe { Avx512(_mm512_broadcast_f32x4(_mm_loadu_ps(from))) }
+    }
+
+    #[inline(always)]
+    fn pick(self, which: Avx512) -> Avx512 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx512(_mm512_permutevar_ps(self.0, _mm512_castps_si512(which.0))) }
+    }
+
+    #[inline(always)]
     fn add(self, other: Avx512) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
@@ -130,6 +142,12 @@ impl Lanes for Avx512 {
     fn round(self) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_roundscale_ps::<0>(self.0)) }
+    }
+
+    #[inline(always)]
+    fn to_bits(self) -> Avx512 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx512(_mm512_castsi512_ps(_mm512_cvtps_epi32(self.0))) }
     }
 
     #[inline(always)]

@@ -90,6 +90,17 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_four(from: *const f32) -> Portable {
+        // SAFETY: the caller promises four readable numbers.
+        Portable(std::array::from_fn(|lane| unsafe { *from.add(lane % 4) }))
+    }
+
+    #[inline(always)]
+    fn pick(self, which: Portable) -> Portable {
+        which.map(|which| self.0[(which.to_bits() & 3) as usize])
+    }
+
+    #[inline(always)]
     fn add(self, other: Portable) -> Portable {
         self.zip(other, |a, b| a + b)
     }
@@ -133,6 +144,11 @@ impl Lanes for Portable {
     #[inline(always)]
     fn round(self) -> Portable {
         self.map(|x| (x + SHIFT) - SHIFT)
+    }
+
+    #[inline(always)]
+    fn to_bits(self) -> Portable {
+        self.map(|x| f32::from_bits(x as u32))
     }
 
     #[inline(always)]

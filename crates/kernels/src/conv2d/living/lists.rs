@@ -25,10 +25,11 @@ pub(super) struct Entry {
 /// Lists whose products go to as many places.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
-    /// `[list][pitch]`, of which `counts` are in use.
+    /// `[list][pitch]`
     pub entries: Vec<Entry>,
-    pub counts: Vec<u32>,
     pub pitch: usize,
+    /// Where in `entries` each list ends.
+    pub ends: Vec<u32>,
     /// Where the numbers begin that a list's products are added to.
     pub to: Vec<u32>,
 }
@@ -37,7 +38,7 @@ impl Lists {
     /// Memory for `count` lists of `pitch` entries at most.
     pub fn reserve(&mut self, count: usize, pitch: usize) {
         self.entries.resize(self.entries.len().max(count * pitch), Entry::default());
-        self.counts.resize(self.counts.len().max(count), 0);
+        self.ends.resize(self.ends.len().max(count), 0);
         self.to.resize(self.to.len().max(count), 0);
     }
 
@@ -48,22 +49,21 @@ impl Lists {
     fn clear(&mut self, count: usize, pitch: usize) {
         assert!(count * pitch <= self.entries.len() && count <= self.to.len());
         self.pitch = pitch;
-        self.counts[..count].fill(0);
+        self.ends[..count].iter_mut().enumerate().for_each(|(list, end)| *end = (list * pitch) as u32);
     }
 
     /// # Safety
-    /// `lists` are numbers of lists that have room, and `from` are numbers of places; all are whole.
+    /// `lists` are numbers of lists that have room, and `from` are numbers of places.
     #[inline(always)]
-    unsafe fn append(&mut self, lists: &[f32], from: &[f32], places: &[u32], values: &[f32]) {
-        let (entries, counts, pitch) = (self.entries.as_mut_ptr(), self.counts.as_mut_ptr(), self.pitch);
+    unsafe fn append(&mut self, lists: &[u32], from: &[u32], places: &[u32], values: &[f32]) {
+        let (entries, ends) = (self.entries.as_mut_ptr(), self.ends.as_mut_ptr());
         for ((list, from), value) in lists.iter().zip(from).zip(values) {
             // SAFETY: the caller's promise.
             unsafe {
-                let (list, from) = (list.to_int_unchecked::<i32>() as usize, from.to_int_unchecked::<i32>() as usize);
-                let count = counts.add(list);
-                *entries.add(list * pitch + *count as usize) =
-                    Entry { from: *places.get_unchecked(from), value: *value };
-                *count += 1;
+                let end = ends.add(*list as usize);
+                let at = *end;
+                *entries.add(at as usize) = Entry { from: *places.get_unchecked(*from as usize), value: *value };
+                *end = at + 1;
             }
         }
     }
@@ -72,25 +72,24 @@ impl Lists {
 /// The gradients that are alive at some columns of the pool's row, in the order of columns and channels.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    /// Whole numbers, those of the lists.
-    channels: Vec<f32>,
-    taps: Vec<f32>,
+    channels: Vec<u32>,
+    taps: Vec<u32>,
     values: Vec<f32>,
 }
 
 impl Default for Found {
     fn default() -> Found {
-        let numbers = vec![0.0; COLUMNS * CHANNELS + SLACK];
-        Found { channels: numbers.clone(), taps: numbers.clone(), values: numbers }
+        let len = COLUMNS * CHANNELS + SLACK;
+        Found { channels: vec![0; len], taps: vec![0; len], values: vec![0.0; len] }
     }
 }
 
 /// The channels of a block by number.
-static NUMBERS: [f32; CHANNELS] = {
-    let mut numbers = [0.0; CHANNELS];
+static NUMBERS: [u32; CHANNELS] = {
+    let mut numbers = [0; CHANNELS];
     let mut channel = 0;
     while channel < CHANNELS {
-        numbers[channel] = channel as f32;
+        numbers[channel] = channel as u32;
         channel += 1;
     }
     numbers
@@ -124,7 +123,7 @@ impl Kernel for MakeLists<'_> {
         for row in self.rows.clone() {
             for column in (0..width).step_by(COLUMNS) {
                 let columns = column..width.min(column + COLUMNS);
-                let Living { found, by_channel, by_place } = &mut *self.living;
+                let Living { found, by_channel, by_place, .. } = &mut *self.living;
                 // SAFETY: rows and columns are the pool's, and `living_gradients` has asserted the lengths.
                 let count = unsafe {
                     find::<L>(
@@ -192,8 +191,9 @@ unsafe fn find<L: Lanes>(
                 let sum = sums.as_mut_ptr().add(channel);
                 L::load(sum).add(value).store(sum);
                 let is_alive = value.is_not_zero();
-                tap.add(first).store_selected(is_alive, found.taps.as_mut_ptr().add(count));
-                L::load(NUMBERS.as_ptr().add(channel)).store_selected(is_alive, found.channels.as_mut_ptr().add(count));
+                tap.add(first).to_bits().store_selected(is_alive, found.taps.as_mut_ptr().add(count).cast());
+                let number = L::load(NUMBERS.as_ptr().add(channel).cast());
+                number.store_selected(is_alive, found.channels.as_mut_ptr().add(count).cast());
                 count += value.store_selected(is_alive, found.values.as_mut_ptr().add(count));
             }
         }
@@ -206,7 +206,7 @@ unsafe fn find<L: Lanes>(
 /// # Safety
 /// `count <= N` bytes can be read.
 #[inline(always)]
-unsafe fn bytes<L: Lanes>(from: *const u8, count: usize) -> L {
+pub(super) unsafe fn bytes<L: Lanes>(from: *const u8, count: usize) -> L {
     // SAFETY: the caller's promise; the copy has as many bytes as the longest vector.
     unsafe {
         if count == L::N {

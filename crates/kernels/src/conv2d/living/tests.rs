@@ -23,7 +23,12 @@ fn shapes() -> Vec<Shape> {
         ([11, 10, 2], 33, square(2, 2, 0), square(2, 3, 0)), // strides, a gap between windows
         ([15, 15, 32], 9, square(3, 1, 0), square(2, 2, 0)), // two bands, the second shorter
         ([12, 70, 20], 3, square(3, 1, 1), square(2, 2, 0)), // a row of the pool is a band
-        ([8, 40, 4], 3, square(5, 1, 2), square(2, 2, 0)), // more than a block of places
+        ([8, 40, 4], 3, square(5, 1, 2), square(2, 2, 0)), // more columns than are searched at once
+        ([10, 12, 3], 130, square(3, 1, 1), square(2, 2, 0)), // more than a block of channels
+        ([13, 12, 1], 20, square(5, 1, 2), square(2, 2, 0)), // rows of the kernel one by one, three vectors of channels
+        ([9, 9, 2], 10, square(2, 1, 0), window([1, 3], [2, 3], [0; 4], [1; 2])), // two rows at once, three taps
+        ([7, 8, 1], 40, square(3, 2, 1), square(2, 2, 0)), // two rows at once and one
+        ([9, 9, 7], 8, square(3, 1, 0), square(2, 2, 0)),  // rows of the kernel in parts
         ([9, 9, 6], 4, window([3, 2], [1, 2], [0, 1, 2, 0], [2, 1]), window([2, 1], [2, 1], [0; 4], [1; 2])),
     ]
 }
@@ -104,21 +109,26 @@ fn all_gradients_are_those_of_the_definition() {
         max_pool_with_winners(isa, &pooled.pool, n, &y, &mut result, pooled.winners_pitch(), &mut winners);
         let signals = Signals { x: &x, winners: &winners, dy: &dy };
         let [expected_dx, expected_kernel, expected_bias] = definition(&pooled, n, &signals, &y, &kernel);
-
-        let mut dx = images(5, &conv.input, n);
-        let (mut dkernel, mut dbias) = (vec![1.0; kernel.len()], vec![1.0; conv.output.channels]);
+        let one_more = |values: &[f64]| values.iter().map(|value| value + 1.0).collect::<Vec<f64>>();
         let mut living = Living::default();
         living.reserve(&pooled);
-        let wanted =
-            Gradients { input: Some((&kernel, &mut dx)), kernel: Some((false, &mut dkernel)), bias: Some(&mut dbias) };
-        living_gradients(isa, &pooled, n, signals, &mut living, wanted);
-
-        let what = format!("{shape:?} on {}", isa.name());
-        let one_more = |values: &[f64]| values.iter().map(|value| value + 1.0).collect::<Vec<f64>>();
-        assert_close(&format!("dx of {what}"), &dx, &expected_dx, 0.0, 1e-5);
-        assert_close(&format!("dkernel of {what}"), &dkernel, &one_more(&expected_kernel), 0.0, 3e-5);
-        let dbias: Vec<f32> = dbias.iter().map(|value| *value as f32).collect();
-        assert_close(&format!("dbias of {what}"), &dbias, &one_more(&expected_bias), 0.0, 1e-5);
+        for with_input in [true, false] {
+            let what = format!("{shape:?} on {}, with the input's: {with_input}", isa.name());
+            let mut dx = images(5, &conv.input, n);
+            let (mut dkernel, mut dbias) = (vec![1.0; kernel.len()], vec![1.0; conv.output.channels]);
+            let wanted = Gradients {
+                input: with_input.then_some((&kernel, &mut dx)),
+                kernel: Some((false, &mut dkernel)),
+                bias: Some(&mut dbias),
+            };
+            living_gradients(isa, &pooled, n, signals, &mut living, wanted);
+            if with_input {
+                assert_close(&format!("dx of {what}"), &dx, &expected_dx, 0.0, 1e-5);
+            }
+            assert_close(&format!("dkernel of {what}"), &dkernel, &one_more(&expected_kernel), 0.0, 3e-5);
+            let dbias: Vec<f32> = dbias.iter().map(|value| *value as f32).collect();
+            assert_close(&format!("dbias of {what}"), &dbias, &one_more(&expected_bias), 0.0, 1e-5);
+        }
     }
 }
 

@@ -71,9 +71,9 @@ impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let lists = self.lists.entries.chunks(self.lists.pitch).zip(&self.lists.counts).zip(&self.lists.to);
-        for ((entries, count), to) in lists.take(self.count) {
-            let entries = &entries[..*count as usize];
+        let Lists { entries, pitch, ends, to } = self.lists;
+        for (list, (end, to)) in ends.iter().zip(to).enumerate().take(self.count) {
+            let entries = &entries[list * pitch..*end as usize];
             if !entries.is_empty() {
                 // SAFETY: the promise to `add_lists`.
                 unsafe { add_list::<L, R, V>(&self.rows, entries, self.from, self.to.add(*to as usize)) };
