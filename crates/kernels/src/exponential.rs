@@ -10,15 +10,22 @@ use crate::lanes::Lanes;
 pub(crate) fn exp<L: Lanes>(x: L) -> L {
     // The bounds stand first, since `min` and `max` give the second operand where one is not a number.
     let x = L::splat(-105.0).max(L::splat(90.0).min(x));
+    let (n, p) = power_and_rest(x);
+    // In two steps, since 2^n alone may leave the range where the result does not.
+    let half = n.mul(L::splat(0.5)).round();
+    p.mul(half.power_of_two()).mul(n.sub(half).power_of_two())
+}
+
+/// n and `e^r` of the above.
+#[inline(always)]
+fn power_and_rest<L: Lanes>(x: L) -> (L, L) {
     let n = x.mul(L::splat(std::f32::consts::LOG2_E)).round();
     let r = n.mul_add(L::splat(2.121_944_4e-4), n.mul_add(L::splat(-0.693_359_4), x));
     let p = polynomial(
         r,
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1, 1.0, 1.0],
     );
-    // In two steps, since 2^n alone may leave the range where the result does not.
-    let half = n.mul(L::splat(0.5)).round();
-    p.mul(half.power_of_two()).mul(n.sub(half).power_of_two())
+    (n, p)
 }
 
 /// `coefficients[0] * x^(K - 1) + ... + coefficients[K - 1]`.
@@ -49,29 +56,35 @@ pub(crate) fn tanh<L: Lanes>(x: L) -> L {
     L::select(L::splat(0.625 * 0.625).greater(square), near, far)
 }
 
-/// `(Phi(x), e^(-x^2 / 2))`: the probability that a standard normal number is below x, and its density without factor.
+/// `e^x` for x in -87..=88, where `2^n` alone stays in the range.
+#[inline(always)]
+fn moderate_exp<L: Lanes>(x: L) -> L {
+    let (n, p) = power_and_rest(x);
+    p.mul(n.power_of_two())
+}
+
+/// `(Phi(x), e^(-x^2 / 2))`: the probability that a standard normal number is below x, and its density without factor;
+/// both are zero where the first is below what f32 tells from zero.
 ///
 /// `Phi(-|x|) = e^(-x^2 / 2) * t * p(t)` with `t = 1 / (1 + |x| / sqrt(8))`; p interpolates in Chebyshev's points what the
 /// scaled complementary error function leaves, to 5e-8 of it.
 #[inline(always)]
 pub(crate) fn normal_distribution<L: Lanes>(x: L) -> (L, L) {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
-    let magnitude = zero.sub(x).max(x);
-    // Where the exponential is long zero; squares of larger numbers are infinite.
-    let magnitude = L::splat(16.0).min(magnitude);
+    let magnitude = L::splat(FAR + 1e-3).min(zero.sub(x).max(x));
     let square = magnitude.mul(magnitude);
-    // What rounding took from the square matters in the exponent. The square of the magnitude in steps of 1/128 is exact,
-    // and what it leaves is small.
-    let coarse = magnitude.mul(L::splat(128.0)).round().mul(L::splat(1.0 / 128.0));
-    let left = magnitude.sub(coarse).mul(magnitude.add(coarse));
-    let rest = coarse.mul(coarse).sub(square).add(left);
-    let density = exp(square.mul(L::splat(-0.5)));
-    let density = density.mul(rest.mul_add(L::splat(-0.5), one));
+    let density = moderate_exp(square.mul(L::splat(-0.5)));
+    // What rounding took from the square matters in the exponent.
+    let density = density.mul(magnitude.square_rest(square).mul_add(L::splat(-0.5), one));
+    let density = L::select(magnitude.greater(L::splat(FAR)), zero, density);
     let t = one.div(magnitude.mul_add(L::splat(std::f32::consts::FRAC_1_SQRT_2 / 2.0), one));
     let p = polynomial(t, COEFFICIENTS);
     let below = density.mul(t).mul(p);
     (L::select(x.greater(zero), one.sub(below), below), density)
 }
+
+/// From here on `x * Phi(-x)` is below 1e-37.
+const FAR: f32 = 13.0;
 
 /// Of p, highest power first.
 const COEFFICIENTS: [f32; 9] = [

@@ -87,6 +87,8 @@ pub(crate) trait Lanes: Copy {
     fn sqrt(self) -> Self;
     /// `self * factor + addend`, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// What rounding took from its square, which is `square`.
+    fn square_rest(self, square: Self) -> Self;
     /// The nearest whole number, halves to even, of numbers below 2^22.
     fn round(self) -> Self;
     /// Whole numbers in 0..2^24 as the bits of `u32`, which may be moved and stored, not computed with.

@@ -220,6 +220,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn square_rest(self, square: Avx2) -> Avx2 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx2(_mm256_fmsub_ps(self.0, self.0, square.0)) }
+    }
+
+    #[inline(always)]
     fn round(self) -> Avx2 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx2(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)) }

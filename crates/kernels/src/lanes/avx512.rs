@@ -139,6 +139,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn square_rest(self, square: Avx512) -> Avx512 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { Avx512(_mm512_fmsub_ps(self.0, self.0, square.0)) }
+    }
+
+    #[inline(always)]
     fn round(self) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_roundscale_ps::<0>(self.0)) }

@@ -142,6 +142,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn square_rest(self, square: Portable) -> Portable {
+        self.zip(square, |x, square| (f64::from(x) * f64::from(x) - f64::from(square)) as f32)
+    }
+
+    #[inline(always)]
     fn round(self) -> Portable {
         self.map(|x| (x + SHIFT) - SHIFT)
     }
