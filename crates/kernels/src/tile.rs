@@ -41,11 +41,14 @@ pub(crate) fn most_pixels<L: Lanes>(vectors: usize) -> usize {
 }
 
 /// The number of pixels a tile that covers `total` with the least work; a tile costs its pixels and one more for its
-/// beginning and end.
+/// beginning and end. Fewer than [`CHAINS`] sums wait for each other as long as that many.
 pub(crate) fn best<L: Lanes>(total: usize, vectors: usize) -> usize {
-    let cost = |p: usize| total.div_ceil(p) * (2 * p + 1);
+    let cost = |p: usize| total.div_ceil(p) * (2 * p.max(CHAINS / vectors) + 1);
     (1..=most_pixels::<L>(vectors)).filter(|&p| p <= total).min_by_key(|&p| (cost(p), usize::MAX - p)).unwrap_or(1)
 }
+
+/// Multiply-adds that are under way at a time: two begin in a cycle and take four.
+const CHAINS: usize = 8;
 
 /// The products of one tile, added to `acc`. Weights are `[k][pitch]`, of which `V * N` are read.
 ///
@@ -139,6 +142,12 @@ unsafe fn add_products<L: Lanes, const P: usize, const V: usize>(
     }
 }
 
+/// Whether the lanes behind each pixel's channels fall into those of the next, which is written after it.
+#[inline(always)]
+pub(crate) fn are_side_by_side<L: Lanes, const P: usize, const V: usize>(to: &[*mut f32; P], channels: usize) -> bool {
+    2 * channels >= V * L::N && (1..P).all(|p| to[p - 1].wrapping_add(channels) == to[p])
+}
+
 /// Stores the first `channels` numbers of every pixel.
 ///
 /// # Safety
@@ -149,11 +158,18 @@ pub(crate) unsafe fn store<L: Lanes, const P: usize, const V: usize>(
     to: &[*mut f32; P],
     channels: usize,
 ) {
-    if channels == V * L::N {
+    let side_by_side = are_side_by_side::<L, P, V>(to, channels);
+    if channels == V * L::N || side_by_side {
         for p in 0..P {
             for v in 0..V {
-                // SAFETY: the caller's promise.
-                unsafe { tile[p][v].store(to[p].add(v * L::N)) };
+                // SAFETY: the caller's promise; behind a pixel that is not the last lie the numbers of the next.
+                unsafe {
+                    let to = to[p].add(v * L::N);
+                    match channels == V * L::N || p + 1 < P {
+                        true => tile[p][v].store(to),
+                        false => tile[p][v].store_first(to, lanes_of::<L>(channels, v)),
+                    }
+                }
             }
         }
         return;

@@ -149,21 +149,23 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
             places[p] = strip.dx.add(place.output);
         }
     }
-    let full = strip.channels == V * L::N;
+    let side_by_side = tile::are_side_by_side::<L, P, V>(&places, strip.channels);
+    // Whether all lanes of a pixel may be read and written; those behind its channels belong to the next.
+    let is_whole = |p: usize| strip.channels == V * L::N || side_by_side && p + 1 < P;
     let mut acc = [[L::splat(0.0); V]; P];
-    // SAFETY: `channels` numbers of every place can be read and written; a full vector only where they fill it.
+    // SAFETY: `channels` numbers of every place can be read and written, and whole vectors where they may be.
     unsafe {
         for p in 0..P {
             for v in 0..V {
-                let from = places[p].add(v * L::N);
-                acc[p][v] = if full { L::load(from) } else { L::load_first(from, lanes_of::<L>(strip.channels, v)) };
+                let (from, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));
+                acc[p][v] = if is_whole(p) { L::load(from) } else { L::load_first(from, lanes) };
             }
         }
         tile::multiply::<L, P, V>(&mut acc, &gradients, strip.runs, strip.weights, strip.pitch);
         for p in 0..P {
             for v in 0..V {
-                let to = places[p].add(v * L::N);
-                if full { acc[p][v].store(to) } else { acc[p][v].store_first(to, lanes_of::<L>(strip.channels, v)) }
+                let (to, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));
+                if is_whole(p) { acc[p][v].store(to) } else { acc[p][v].store_first(to, lanes) }
             }
         }
     }
