@@ -13,6 +13,7 @@ mod living;
 mod pack;
 mod pooled;
 mod product;
+mod windows;
 mod winograd;
 
 pub use living::{Gradients, Living, Signals, living_gradients};

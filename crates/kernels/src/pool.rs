@@ -14,6 +14,7 @@ use crate::{Isa, View, Window};
 mod average;
 mod winners;
 pub use average::{average_pool, average_pool_gradient};
+pub(crate) use winners::Winner;
 pub use winners::{NO_WINNER, max_pool_with_winners};
 
 /// A pool's geometry. There is no dilation, and less padding than kernel.

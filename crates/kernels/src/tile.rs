@@ -72,12 +72,12 @@ pub(crate) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(
             unsafe {
                 // Runs of images of one and three channels are too short for a loop, which only costs where tiles are full.
                 match runs.len {
-                    5 if P >= 6 => {
+                    5 if P >= 4 => {
                         add_run::<L, P, V, 5>(acc, &pixels, k, weights, pitch);
                         weights = weights.add(5 * pitch);
                         continue;
                     }
-                    9 if P >= 6 => {
+                    9 if P >= 4 => {
                         add_run::<L, P, V, 9>(acc, &pixels, k, weights, pitch);
                         weights = weights.add(9 * pitch);
                         continue;

@@ -127,15 +127,6 @@ impl Pooled {
         let (rows, height) = (self.band_rows(), self.pool.output.height);
         (0..height).step_by(rows).map(move |row| row..height.min(row + rows))
     }
-
-    /// Where in x and its gradient the first window of a row of the pool begins.
-    fn first_window(&self, image: usize, row: usize) -> usize {
-        let conv = &self.product.conv;
-        let [above, before, ..] = conv.window.padding;
-        let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
-        let down = self.pool.window.stride[0] * conv.window.stride[0] * conv.input.row_pitch;
-        start + image * conv.input.image_pitch + row * down
-    }
 }
 
 /// Computes the gradients asked for, image by image.

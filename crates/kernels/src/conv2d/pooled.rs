@@ -1,9 +1,9 @@
-//! A convolution with relu and a max pool behind it, computed together: the convolution's results stand in a scratch for a
-//! few images only, and what is kept for the gradients is which of them each of the pool's windows let through.
+//! A convolution with relu and a max pool behind it, computed together: the convolution's results stay in registers
+//! ([`windows`]) or stand in a scratch for a few images only, and what is kept for the gradients is which of them each of the pool's windows let through.
 
 use std::ops::Range;
 
-use super::{Arithmetic, Conv2d, Product};
+use super::{Arithmetic, Conv2d, Product, windows};
 use crate::pool::{Pool, max_pool, max_pool_with_winners};
 use crate::{Isa, View, Window};
 
@@ -54,6 +54,15 @@ impl Pooled {
         Pooled::winners_len(&self.pool.output) * size_of::<f32>()
     }
 
+    /// Where in x the window of the convolution begins that the pool's first of a row reads first.
+    pub(super) fn first_window(&self, image: usize, row: usize) -> usize {
+        let conv = &self.product.conv;
+        let [above, before, ..] = conv.window.padding;
+        let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
+        let down = self.pool.window.stride[0] * conv.window.stride[0] * conv.input.row_pitch;
+        start + image * conv.input.image_pitch + row * down
+    }
+
     /// Images that are convolved at once.
     fn block(&self) -> usize {
         (BLOCK / self.pool.input.image_pitch.max(1)).clamp(1, 8)
@@ -61,6 +70,9 @@ impl Pooled {
 
     /// Numbers that [`Pooled::forward`] needs to work in.
     pub fn scratch_len(&self) -> usize {
+        if self.is_pooled_in_place() {
+            return 0;
+        }
         self.pool.input.len(self.block()) + self.product.scratch_len()
     }
 
@@ -80,6 +92,9 @@ impl Pooled {
         mut winners: Option<&mut [u8]>,
         scratch: &mut [f32],
     ) {
+        if self.is_pooled_in_place() {
+            return windows::forward(isa, self, n, x, packed, bias, y, winners);
+        }
         let (conv, pool) = (&self.product.conv, &self.pool);
         let (convolved, scratch) = scratch.split_at_mut(pool.input.len(self.block()));
         for first in (0..n).step_by(self.block()) {
@@ -107,9 +122,12 @@ mod tests {
 
     /// Image height, width, channels; filters; kernel, pool and its stride.
     type Shape = ([usize; 3], usize, usize, [usize; 2], [usize; 2]);
-    const SHAPES: [Shape; 5] = [
+    const SHAPES: [Shape; 8] = [
         ([32, 32, 3], 32, 3, [2, 2], [2, 2]),
         ([15, 15, 32], 64, 3, [2, 2], [2, 2]), // a row and a column that the pool does not see, more than one block
+        ([10, 9, 3], 40, 3, [2, 2], [2, 3]),   // one window a row and more, a part of a block, a gap between windows
+        ([8, 12, 1], 6, 5, [2, 2], [2, 2]),    // a part of a vector
+        ([4, 4, 2], 5, 3, [2, 2], [2, 2]),     // a single window
         ([9, 7, 8], 11, 3, [3, 2], [3, 3]),    // channels that fill no vector, a gap between windows
         ([6, 6, 16], 16, 1, [2, 2], [2, 2]),
         ([3, 3, 1], 1, 3, [1, 1], [1, 1]),

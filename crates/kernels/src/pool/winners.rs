@@ -83,18 +83,42 @@ impl Kernel for MaxPoolWithWinners<'_> {
 /// `count <= N` numbers can be read at each of the window's pixels.
 #[inline(always)]
 unsafe fn winner_of<L: Lanes>(x: *const f32, steps: [usize; 2], kernel: [usize; 2], count: usize) -> (L, L) {
-    let zero = L::splat(0.0);
-    let (mut largest, mut place, mut sum) = (zero, L::splat(f32::from(NO_WINNER)), zero);
+    let mut winner = Winner::none();
     for i in 0..kernel[0] {
         for j in 0..kernel[1] {
             // SAFETY: the caller's promise.
-            let next = unsafe { load::<L>(x.add(i * steps[0] + j * steps[1]), count) };
-            let wins = next.greater(largest);
-            place = L::select(wins, L::splat((i * kernel[1] + j) as f32), place);
-            largest = L::select(wins, next, largest);
-            sum = sum.add(next);
+            winner.meet(unsafe { load::<L>(x.add(i * steps[0] + j * steps[1]), count) }, i * kernel[1] + j);
         }
     }
-    // What is not a number stays; nothing here is negative, so that only such numbers make such a sum.
-    (L::select(sum.is_nan(), sum, largest), place)
+    (winner.largest(), winner.place)
+}
+
+/// The largest of the numbers that have been met, none of which is negative, and its place as a number.
+pub(crate) struct Winner<L> {
+    largest: L,
+    pub place: L,
+    sum: L,
+}
+
+impl<L: Lanes> Winner<L> {
+    /// Before the first.
+    #[inline(always)]
+    pub fn none() -> Winner<L> {
+        let zero = L::splat(0.0);
+        Winner { largest: zero, place: L::splat(f32::from(NO_WINNER)), sum: zero }
+    }
+
+    #[inline(always)]
+    pub fn meet(&mut self, next: L, place: usize) {
+        let wins = next.greater(self.largest);
+        self.place = L::select(wins, L::splat(place as f32), self.place);
+        self.largest = L::select(wins, next, self.largest);
+        self.sum = self.sum.add(next);
+    }
+
+    /// What is not a number stays; nothing here is negative, so that only such numbers make such a sum.
+    #[inline(always)]
+    pub fn largest(&self) -> L {
+        L::select(self.sum.is_nan(), self.sum, self.largest)
+    }
 }
