@@ -85,6 +85,16 @@ pub fn binary_into(isa: Isa, op: Binary, y: &mut [f32], b: Operand) {
     });
 }
 
+/// `y[i] = by[0] a[i] + by[1] b[i]`, products and sum rounded each.
+pub fn weighted_sum(isa: Isa, by: [f32; 2], a: &[f32], b: &[f32], y: &mut [f32]) {
+    each(isa, Weighted(by), [a, b], y);
+}
+
+/// `y[i] = by[0] y[i] + by[1] b[i]`.
+pub fn weighted_sum_into(isa: Isa, by: [f32; 2], y: &mut [f32], b: &[f32]) {
+    each_into(isa, Weighted(by), y, b);
+}
+
 /// `y[i] = sqrt(x[i])`.
 pub fn square_root(isa: Isa, x: &[f32], y: &mut [f32]) {
     each(isa, SquareRoot, [x], y);
@@ -152,6 +162,16 @@ struct SquareRoot;
 /// A rule whose first operand is one number.
 #[derive(Clone, Copy)]
 struct WithFirst<F>(F, f32);
+
+#[derive(Clone, Copy)]
+struct Weighted([f32; 2]);
+
+impl Function<2> for Weighted {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        a.mul(L::splat(self.0[0])).add(b.mul(L::splat(self.0[1])))
+    }
+}
 
 /// A rule whose second operand is one number.
 #[derive(Clone, Copy)]
@@ -257,6 +277,21 @@ mod tests {
                     assert_close(isa.name(), &y, &expected, 1e-7, 0.0);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn weighted_sums_are_those_of_their_parts() {
+        for (length, isa) in LENGTHS.into_iter().flat_map(|len| Isa::available().into_iter().map(move |isa| (len, isa)))
+        {
+            let (a, b) = (numbers(1, length, -3.0, 3.0), numbers(2, length, -3.0, 3.0));
+            let expected: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * 0.9 + b * -0.1).collect();
+            let mut y = vec![9.0; length];
+            weighted_sum(isa, [0.9, -0.1], &a, &b, &mut y);
+            assert_eq!(y, expected, "{}", isa.name());
+            let mut in_place = a;
+            weighted_sum_into(isa, [0.9, -0.1], &mut in_place, &b);
+            assert_eq!(in_place, expected, "{}", isa.name());
         }
     }
 

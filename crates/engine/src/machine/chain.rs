@@ -7,7 +7,7 @@ use kernels::{Isa, prefetch};
 
 use super::{Whole, pointwise};
 use crate::Variables;
-use crate::plan::{Argument, CELLS, Chain, Link, LinkWork, Update};
+use crate::plan::{Argument, CELLS, Chain, Fixed, Link, LinkWork, Update};
 
 /// Numbers that go through all links before the next: registers of this length fit the first-level cache.
 const BLOCK: usize = 512;
@@ -117,6 +117,9 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
             *cell = &mut register[..n];
         }
         for link in &chain.links {
+            if run_in_place(isa, link, whole, start + block, &mut cells) {
+                continue;
+            }
             if link.overwrites_argument() {
                 run_link(isa, link, whole, start + block, &cells, &mut result[..n]);
                 cells[link.to].copy_from_slice(&result[..n]);
@@ -130,11 +133,36 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
     }
 }
 
+/// Runs a link whose first argument alone is its result's cell, and that can; whether it has.
+fn run_in_place(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &mut [&mut [f32]]) -> bool {
+    let is_result = |argument: Argument| matches!(argument, Argument::Cell(cell) if cell == link.to);
+    let LinkWork::WeightedSum(by) = link.work else { return false };
+    if !is_result(link.a) || is_result(link.b) {
+        return false;
+    }
+    let y = std::mem::take(&mut cells[link.to]);
+    let b = match link.b {
+        Argument::Cell(cell) => &*cells[cell],
+        Argument::Slice(fixed) => read(whole, fixed, at, y.len()),
+        Argument::Number(_) => unreachable!("a weighted sum has no numbers"),
+    };
+    arithmetic::weighted_sum_into(isa, by, y, b);
+    cells[link.to] = y;
+    true
+}
+
+/// A block of a value, of which the next is fetched meanwhile.
+fn read<'a>(whole: &'a Whole<'_>, fixed: Fixed, at: usize, n: usize) -> &'a [f32] {
+    let numbers = whole.get(fixed);
+    prefetch(&numbers[at + n..numbers.len().min(at + 2 * n)]);
+    &numbers[at..at + n]
+}
+
 fn run_link(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &[&mut [f32]], y: &mut [f32]) {
     let n = y.len();
     let argument = |argument: Argument| match argument {
         Argument::Cell(cell) => arithmetic::Operand::Slice(&*cells[cell]),
-        Argument::Slice(fixed) => arithmetic::Operand::Slice(&whole.get(fixed)[at..at + n]),
+        Argument::Slice(fixed) => arithmetic::Operand::Slice(read(whole, fixed, at, n)),
         Argument::Number(fixed) => arithmetic::Operand::Scalar(whole.number(fixed)),
     };
     let (a, b) = (argument(link.a), argument(link.b));
@@ -142,14 +170,9 @@ fn run_link(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &[&mut [
         arithmetic::Operand::Slice(slice) => slice,
         arithmetic::Operand::Scalar(_) => unreachable!("only two-sided arithmetic takes a number"),
     };
-    for argument in [link.a, link.b] {
-        if let Argument::Slice(fixed) = argument {
-            let numbers = whole.get(fixed);
-            prefetch(&numbers[at + n..numbers.len().min(at + 2 * n)]);
-        }
-    }
     match link.work {
         LinkWork::Binary(op) => binary(isa, pointwise::binary_op(op), a, b, y),
+        LinkWork::WeightedSum(by) => arithmetic::weighted_sum(isa, by, slice(a), slice(b), y),
         LinkWork::Scale(by) => {
             arithmetic::binary(isa, arithmetic::Binary::Multiply, a, arithmetic::Operand::Scalar(by), y)
         }

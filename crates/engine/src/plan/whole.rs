@@ -62,6 +62,8 @@ impl Link {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LinkWork {
     Binary(Binary),
+    /// The sum of both, each times its factor.
+    WeightedSum([f32; 2]),
     Scale(f32),
     Offset(f32),
     SquareRoot,
@@ -130,6 +132,36 @@ fn link_work(graph: &Graph, id: NodeId) -> Option<LinkWork> {
     }
 }
 
+/// A sum or difference with the factors of the scaled values that only it reads, and what these scale.
+fn weighted_sum(
+    graph: &Graph,
+    readers: &Readers,
+    members: &[NodeId],
+    id: NodeId,
+) -> Option<([f32; 2], [NodeId; 2], Vec<NodeId>)> {
+    let sign = match graph.node(id).op {
+        Op::Binary(Binary::Add) => 1.0,
+        Op::Binary(Binary::Subtract) => -1.0,
+        _ => return None,
+    };
+    let (mut by, mut of, mut scaled) = ([1.0, sign], [NodeId(0); 2], Vec::new());
+    for (side, &input) in graph.node(id).inputs.iter().enumerate() {
+        let is_only_here =
+            members.binary_search(&input).is_ok() && readers.of(input) == [id] && !readers.is_result(input);
+        match graph.node(input).op {
+            Op::Unary(Unary::Scale { by: factor }) if is_only_here => {
+                by[side] *= factor as f32;
+                of[side] = graph.node(input).inputs[0];
+                scaled.push(input);
+            }
+            _ => of[side] = input,
+        }
+    }
+    let is_number =
+        |id: &NodeId| graph.shape(*id).sample_len() == 1 || matches!(graph.node(*id).op, Op::Constant { .. });
+    (!scaled.is_empty() && !of.iter().any(is_number)).then_some((by, of, scaled))
+}
+
 /// Even numbers for nodes on their own, odd ones for links.
 fn pass_numbers(graph: &Graph, nodes: &[NodeId]) -> Vec<usize> {
     let mut pass_of = vec![0; graph.nodes().len()];
@@ -183,7 +215,9 @@ impl Builder {
     fn chain(graph: &Graph, readers: &Readers, members: &[NodeId], values: &mut Values) -> Option<Chain> {
         let mut chain = Chain { len: graph.shape(members[0]).sample_len(), links: Vec::new(), stores: Vec::new() };
         let mut builder = Builder { cell_of: Vec::new(), registers: [None; CELLS] };
-        for &id in members {
+        let sums: Vec<_> = members.iter().map(|id| weighted_sum(graph, readers, members, *id)).collect();
+        let is_scaled = |id: &NodeId| sums.iter().flatten().any(|(_, _, scaled)| scaled.contains(id));
+        for (&id, sum) in members.iter().zip(&sums).filter(|(id, _)| !is_scaled(id)) {
             let is_inside = |reader: &NodeId| members.binary_search(reader).is_ok();
             let to = if readers.is_result(id) || !readers.of(id).iter().all(is_inside) {
                 chain.stores.push(values.number(graph, id));
@@ -194,12 +228,23 @@ impl Builder {
                 CELLS + free
             };
             let inputs = &graph.node(id).inputs;
-            let a = builder.argument(graph, inputs[0], values);
-            let b = builder.argument(graph, inputs[inputs.len() - 1], values);
-            let work = link_work(graph, id).expect("chains are made of links");
+            let (work, [first, last]) = match sum {
+                Some((by, of, _)) => (LinkWork::WeightedSum(*by), *of),
+                None => {
+                    let work = link_work(graph, id).expect("chains are made of links");
+                    (work, [inputs[0], inputs[inputs.len() - 1]])
+                }
+            };
+            let a = builder.argument(graph, first, values);
+            let b = builder.argument(graph, last, values);
             chain.links.push(Link { work, a, b, to });
             builder.cell_of.push((id, to));
-            let is_done = |held: &NodeId| readers.of(*held).iter().all(|reader| *reader <= id);
+            // What is scaled is read by the sum.
+            let reads_later = |reader: &NodeId| match is_scaled(reader) {
+                true => readers.of(*reader)[0] > id,
+                false => *reader > id,
+            };
+            let is_done = |held: &NodeId| !readers.of(*held).iter().any(reads_later);
             for register in &mut builder.registers {
                 *register = register.filter(|held| !is_done(held));
             }
