@@ -157,9 +157,12 @@ fn weighted_sum(
             _ => of[side] = input,
         }
     }
-    let is_number =
-        |id: &NodeId| graph.shape(*id).sample_len() == 1 || matches!(graph.node(*id).op, Op::Constant { .. });
-    (!scaled.is_empty() && !of.iter().any(is_number)).then_some((by, of, scaled))
+    (!scaled.is_empty() && !of.iter().any(|id| is_number(graph, *id))).then_some((by, of, scaled))
+}
+
+/// Whether a chain reads it as one number for all places.
+fn is_number(graph: &Graph, id: NodeId) -> bool {
+    graph.shape(id).sample_len() == 1 || matches!(graph.node(id).op, Op::Constant { .. })
 }
 
 /// Even numbers for nodes on their own, odd ones for links.
@@ -256,8 +259,7 @@ impl Builder {
         if let Some((_, cell)) = self.cell_of.iter().find(|(member, _)| *member == id) {
             return Argument::Cell(*cell);
         }
-        let is_number = graph.shape(id).sample_len() == 1 || matches!(graph.node(id).op, Op::Constant { .. });
         let fixed = values.fixed(graph, id);
-        if is_number { Argument::Number(fixed) } else { Argument::Slice(fixed) }
+        if is_number(graph, id) { Argument::Number(fixed) } else { Argument::Slice(fixed) }
     }
 }

@@ -91,6 +91,10 @@ impl Kernel for AddImage<'_> {
         let (conv, channels) = (&pooled.product.conv, pooled.pool.output.channels);
         let (rows, len, numbers) =
             (conv.window.kernel[0], conv.window.kernel[1] * conv.input.channels, conv.kernel_rows());
+        let columns = pooled.pool.output.width * pooled.quad_channels();
+        assert!(
+            quads.values.len().min(quads.which.len()) >= columns && quads.quads.len() >= 4 * rows * pooled.quad_row()
+        );
         quads.sums[..pooled.quad_channels() * (numbers + 1)].fill(0.0);
         for row in 0..pooled.pool.output.height {
             fill(pooled, pooled.first_window(image, row), signals.x, &mut quads.quads);
