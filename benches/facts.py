@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import samples
 from contenders import HERE, TOOLS, VARIANTS, Failed, Peer
@@ -49,12 +50,21 @@ def memory(workload, setting):
 
 
 def threads(workload, setting):
-    """Training the CIFAR CNN at batch 128 on all threads and on one."""
-    line = Line(workload.title, 128, workload.goal, "images/s")
+    """Training the CIFAR CNN at batch 128 on all threads and on one; beside it as many runs of one thread at a time, which
+    share nothing but the machine: more than they do together no threads can do."""
+    line, together = Line(workload.title, 128, workload.goal, "images/s"), []
+
+    def rate(count):
+        said = setting.etalon.bench(CNN, "train.batch_size=128", "--seconds", setting.seconds, threads=count)
+        return said["images_per_second"]
+
     for _ in range(setting.rounds):
-        for count, rates in ((setting.etalon.threads, line.ours), (1, line.peers.setdefault("one thread", []))):
-            said = setting.etalon.bench(CNN, "train.batch_size=128", "--seconds", setting.seconds, threads=count)
-            rates.append(said["images_per_second"])
+        line.ours.append(rate(setting.etalon.threads))
+        line.peers.setdefault("one thread", []).append(rate(1))
+        with ThreadPoolExecutor() as runs:
+            together.append(sum(runs.map(rate, [1] * setting.etalon.threads)))
+    line.notes.append(f"{setting.etalon.threads} runs of one thread each at the same time make "
+                      f"{statistics.median(together):,.0f} images/s together")
     return line
 
 

@@ -84,6 +84,7 @@ def everybody(lines):
             "has one); in brackets the mean loss over the first steps, as many for each.", ""]
     for line in lines:
         if line.unit != "×":
+            text += [f"- {line.title}: {note}." for note in line.notes]
             continue
         rates = {"Etalon": line.ours} | line.peers
         loss = {name: f" ({value:.2f})" for name, value in line.losses.items() if value is not None}
