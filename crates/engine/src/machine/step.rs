@@ -204,8 +204,9 @@ pub(crate) fn kernel_gradient(
     let begin = shard.local.start == 0;
     match (&step.work, dx) {
         (Work::ConvolveGradients { product, packed, .. }, Some(dx)) => {
-            let (kernel, operands) = (context.packs[*packed].kernel(), [read.samples(1), read.samples(0)]);
-            product.gradients(isa, n, read.view(1), operands, (kernel, dx), (begin, gradient), scratch);
+            let (dy, x, packed) = (read.samples(0), read.samples(1), context.packs[*packed].kernel());
+            let both = conv2d::BothGradients { view: read.view(1), x, dy, packed, dx, begin, gradient };
+            product.gradients(isa, n, both, scratch);
         }
         (Work::KernelGradient { product, .. }, None) => {
             product.kernel_gradient(isa, n, read.samples(0), read.samples(1), begin, gradient, scratch);

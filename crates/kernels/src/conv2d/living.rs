@@ -71,24 +71,21 @@ impl Living {
     /// Lists for images of this geometry or smaller ones.
     pub fn reserve(&mut self, pooled: &Pooled) {
         self.by_channel.reserve(CHANNELS, pooled.list_pitch());
-        self.by_place.reserve(pooled.band_rows() * pooled.pool.output.width * pooled.taps(), PLACE_PITCH);
+        self.by_place.reserve(pooled.band_rows() * pooled.pool.output.width * pooled.tap_count(), PLACE_PITCH);
         self.quads.reserve(pooled);
     }
 
     /// Sets where lists belong: those of channels in a kernel from the block's first on, those of places in x from the first
     /// window of a band on.
     fn place(&mut self, pooled: &Pooled) {
-        let (conv, pool) = (&pooled.product.conv, &pooled.pool);
-        let kernel_len = conv.kernel_rows();
+        let kernel_len = pooled.product.conv.kernel_rows();
         self.by_channel.to.iter_mut().enumerate().for_each(|(channel, to)| *to = (channel * kernel_len) as u32);
-        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
+        let row_step = pooled.pool.window.stride[0] * pooled.tap_steps()[0];
         let mut places = self.by_place.to.iter_mut();
         for row in 0..pooled.band_rows() {
-            for column in 0..pool.output.width {
-                let first = row * pool.window.stride[0] * down + column * pool.window.stride[1] * right;
-                let taps = (0..pool.window.kernel[0])
-                    .flat_map(|i| (0..pool.window.kernel[1]).map(move |j| first + i * down + j * right));
-                taps.zip(&mut places).for_each(|(tap, to)| *to = tap as u32);
+            for column in 0..pooled.pool.output.width {
+                let first = row * row_step + column * pooled.place_step();
+                pooled.taps().zip(&mut places).for_each(|(tap, to)| *to = (first + tap) as u32);
             }
         }
     }
@@ -107,7 +104,7 @@ impl Pooled {
     }
 
     /// Numbers of a window of the pool.
-    fn taps(&self) -> usize {
+    fn tap_count(&self) -> usize {
         self.pool.window.kernel[0] * self.pool.window.kernel[1]
     }
 
@@ -152,6 +149,8 @@ pub fn living_gradients(
     });
     assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
     assert!(signals.x.len().max(conv.kernel_len()) <= u32::MAX as usize);
+    let places = pooled.band_rows() * pool.output.width * pooled.tap_count();
+    assert!(places < 1 << f32::MANTISSA_DIGITS, "numbers of places are exact as f32");
     assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
     if let Some((kernel, dx)) = &mut gradients.input {
         assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
@@ -217,7 +216,7 @@ fn add_block(
     if let Some((kernel, dx)) = &mut gradients.input {
         let part = Rows { count, len, from_step: len, to_step: step };
         let (kernel, dx) = (&kernel[first..], &mut dx[window..]);
-        let places = rows.len() * pooled.pool.output.width * pooled.taps();
+        let places = rows.len() * pooled.pool.output.width * pooled.tap_count();
         // SAFETY: as above, the other way round; dx is as long as x.
         unsafe { add_lists(isa, &part, &living.by_place, places, kernel.as_ptr(), dx.as_mut_ptr()) };
     }

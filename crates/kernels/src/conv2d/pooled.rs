@@ -59,8 +59,25 @@ impl Pooled {
         let conv = &self.product.conv;
         let [above, before, ..] = conv.window.padding;
         let start = conv.input.origin - above * conv.input.row_pitch - before * conv.input.channels;
-        let down = self.pool.window.stride[0] * conv.window.stride[0] * conv.input.row_pitch;
-        start + image * conv.input.image_pitch + row * down
+        start + image * conv.input.image_pitch + row * self.pool.window.stride[0] * self.tap_steps()[0]
+    }
+
+    /// Numbers of x from the window of the convolution that a number of a pool's window reads to that of the next, down and
+    /// right.
+    pub(super) fn tap_steps(&self) -> [usize; 2] {
+        let conv = &self.product.conv;
+        [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels]
+    }
+
+    /// The same from the first number of a pool's window to those of every tap, in row order.
+    pub(super) fn taps(&self) -> impl Iterator<Item = usize> + use<> {
+        let ([down, right], [rows, columns]) = (self.tap_steps(), self.pool.window.kernel);
+        (0..rows).flat_map(move |i| (0..columns).map(move |j| i * down + j * right))
+    }
+
+    /// The same from a window of the pool to the next of a row.
+    pub(super) fn place_step(&self) -> usize {
+        self.pool.window.stride[1] * self.tap_steps()[1]
     }
 
     /// Images that are convolved at once.

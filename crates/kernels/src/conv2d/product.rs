@@ -34,6 +34,22 @@ pub struct Product {
     pub method: Method,
 }
 
+/// What both gradients of a convolution read and write.
+#[derive(Debug)]
+pub struct BothGradients<'a> {
+    /// How x lies, which may be otherwise than dx does.
+    pub view: &'a View,
+    pub x: &'a [f32],
+    pub dy: &'a [f32],
+    /// [`Product::pack_transposed`]'s.
+    pub packed: &'a [f32],
+    pub dx: &'a mut [f32],
+    /// Whether the kernel's gradient is begun anew.
+    pub begin: bool,
+    /// The kernel's, packed.
+    pub gradient: &'a mut [f32],
+}
+
 /// Channels, of inputs and outputs each, from which on fewer multiplications outweigh the transforms
 /// (`etalon bench kernels` times them).
 const LEAST_CHANNELS: usize = 8;
@@ -146,23 +162,14 @@ impl Product {
         }
     }
 
-    /// Both gradients: `dx` as [`Product::input_gradient`] with its packed kernel, and the kernel's as
-    /// [`Product::kernel_gradient`] of images x that lie as `of_x` says, bit by bit.
-    pub fn gradients(
-        &self,
-        isa: Isa,
-        n: usize,
-        of_x: &View,
-        [x, dy]: [&[f32]; 2],
-        (packed, dx): (&[f32], &mut [f32]),
-        (begin, gradient): (bool, &mut [f32]),
-        scratch: &mut [f32],
-    ) {
+    /// Both gradients, bit by bit as [`Product::input_gradient`] and [`Product::kernel_gradient`] compute them.
+    pub fn gradients(&self, isa: Isa, n: usize, both: BothGradients<'_>, scratch: &mut [f32]) {
         if let Method::Winograd(size) = self.method {
-            return size.gradients(isa, &self.conv, n, of_x, [x, dy], (packed, dx), (begin, gradient), scratch);
+            return size.gradients(isa, &self.conv, n, both, scratch);
         }
+        let BothGradients { view, x, dy, packed, dx, begin, gradient } = both;
         self.input_gradient(isa, n, dy, packed, dx, scratch);
-        let of_x = Product { conv: Conv2d { input: *of_x, ..self.conv }, ..*self };
+        let of_x = Product { conv: Conv2d { input: *view, ..self.conv }, ..*self };
         of_x.kernel_gradient(isa, n, x, dy, begin, gradient, scratch);
     }
 

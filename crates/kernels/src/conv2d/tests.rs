@@ -151,10 +151,10 @@ fn check(shape: Shape) {
             let plain = View::plain(shape.size[0], shape.size[1], shape.inputs);
             let to_plain = Product { conv: Conv2d { input: plain, ..conv }, ..product };
             let (mut plain_dx, mut gradient_of_both) = (vec![7.0; plain.len(shape.n)], vec![7.0; gradient.len()]);
-            let mut both = |n: usize, from: [&[f32]; 2], first: usize, begin: bool| {
-                let dx = &mut plain_dx[plain.len(first)..];
-                let gradient = (begin, &mut gradient_of_both[..]);
-                to_plain.gradients(isa, n, &conv.input, from, (&transposed, dx), gradient, &mut scratch);
+            let mut both = |n: usize, [x, dy]: [&[f32]; 2], first: usize, begin: bool| {
+                let (dx, gradient) = (&mut plain_dx[plain.len(first)..], &mut gradient_of_both[..]);
+                let both = BothGradients { view: &conv.input, x, dy, packed: &transposed, dx, begin, gradient };
+                to_plain.gradients(isa, n, both, &mut scratch);
             };
             both(1, [whole_x, whole_dy], 0, true);
             both(shape.n - 1, [x, dy], 1, false);

@@ -4,12 +4,12 @@
 use super::forward::runs;
 use super::pack::{packed_len, width};
 use super::{Method, Pooled};
+use crate::Isa;
 use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::pool::Winner;
 use crate::tile::{self, Runs};
-use crate::{Isa, Window};
 
 impl Pooled {
     /// Whether [`forward`] suits it.
@@ -146,13 +146,12 @@ impl Strip<'_> {
         bias: &[L; V],
     ) {
         let Forward { pooled, x, y, winners, .. } = self.forward;
-        let (conv, output, Window { stride, .. }) = (&pooled.product.conv, pooled.pool.output, pooled.pool.window);
-        let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
-        let first = pooled.first_window(image, row) + column * stride[1] * right;
+        let (output, [down, right], step) = (pooled.pool.output, pooled.tap_steps(), pooled.place_step());
+        let first = pooled.first_window(image, row) + column * step;
         let mut pixels = [*x; P];
         for (p, pixel) in pixels.iter_mut().enumerate() {
             let (window, tap) = (p / 4, p % 4);
-            *pixel = x.wrapping_add(first + window * stride[1] * right + tap / 2 * down + tap % 2 * right);
+            *pixel = x.wrapping_add(first + window * step + tap / 2 * down + tap % 2 * right);
         }
         let mut acc = [*bias; P];
         // SAFETY: the windows of these pixels lie inside x; the caller's promise for the weights.

@@ -13,7 +13,7 @@ mod transform;
 
 use std::ops::Range;
 
-use super::Conv2d;
+use super::{BothGradients, Conv2d};
 use crate::{Isa, View};
 pub(super) use pack::Reader;
 use pack::{Pack, Unpack};
@@ -130,18 +130,9 @@ impl Size {
     }
 
     /// As [`super::Product::gradients`]: dy is transformed once for both.
-    pub(super) fn gradients(
-        self,
-        isa: Isa,
-        conv: &Conv2d,
-        n: usize,
-        of_x: &View,
-        [x, dy]: [&[f32]; 2],
-        (packed, dx): (&[f32], &mut [f32]),
-        (begin, gradient): (bool, &mut [f32]),
-        scratch: &mut [f32],
-    ) {
-        let of_x = &Conv2d { input: *of_x, ..*conv };
+    pub(super) fn gradients(self, isa: Isa, conv: &Conv2d, n: usize, both: BothGradients<'_>, scratch: &mut [f32]) {
+        let BothGradients { view, x, dy, packed, dx, begin, gradient } = both;
+        let of_x = &Conv2d { input: *view, ..*conv };
         of_x.check(n, x.len(), dy.len());
         assert!(dx.len() >= conv.input.len(n) && dy.len() >= conv.output.len(n));
         assert_eq!(packed.len(), self.packed_len(conv, Reader::InputGradient));

@@ -115,7 +115,7 @@ impl Kernel for MakeLists<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (width, taps) = (self.pooled.pool.output.width, self.pooled.taps());
+        let (width, taps) = (self.pooled.pool.output.width, self.pooled.tap_count());
         assert!(self.channels.len() <= CHANNELS && self.channels.end <= self.pooled.pool.output.channels);
         self.living.by_channel.clear(CHANNELS, self.pooled.list_pitch());
         self.living.by_place.clear(self.rows.len() * width * taps, super::PLACE_PITCH);
@@ -173,7 +173,7 @@ unsafe fn find<L: Lanes>(
     found: &mut Found,
     sums: &mut [f32; CHANNELS + SLACK],
 ) -> usize {
-    let (output, taps) = (pooled.pool.output, pooled.taps());
+    let (output, taps) = (pooled.pool.output, pooled.tap_count());
     let mut count = 0;
     for column in columns {
         let place = row * output.width + column;
@@ -185,9 +185,8 @@ unsafe fn find<L: Lanes>(
             // SAFETY: the caller's promise; before this vector at most the numbers of a column each have been kept, and
             // behind them a vector finds room, as it does behind the sums; `NUMBERS` has whole vectors.
             unsafe {
-                let tap = bytes::<L>(signals.winners.as_ptr().add(winners + channel), len);
-                let dy = load::<L>(signals.dy.as_ptr().add(gradients + channel), len);
-                let value = L::select(L::splat(taps as f32).greater(tap), dy, L::splat(0.0));
+                let winners = signals.winners.as_ptr().add(winners + channel);
+                let [tap, value] = alive::<L>(winners, signals.dy.as_ptr().add(gradients + channel), len, taps);
                 let sum = sums.as_mut_ptr().add(channel);
                 L::load(sum).add(value).store(sum);
                 let is_alive = value.is_not_zero();
@@ -201,12 +200,23 @@ unsafe fn find<L: Lanes>(
     count
 }
 
+/// Of some channels at a place of the pool which tap of its window won, and the gradient, zero where none of the `taps` did.
+///
+/// # Safety
+/// `count <= N` winners and gradients can be read.
+#[inline(always)]
+pub(super) unsafe fn alive<L: Lanes>(winners: *const u8, dy: *const f32, count: usize, taps: usize) -> [L; 2] {
+    // SAFETY: the caller's promise.
+    let (tap, dy): (L, L) = unsafe { (bytes(winners, count), load(dy, count)) };
+    [tap, L::select(L::splat(taps as f32).greater(tap), dy, L::splat(0.0))]
+}
+
 /// The first `count` bytes as numbers, zeros behind them.
 ///
 /// # Safety
 /// `count <= N` bytes can be read.
 #[inline(always)]
-pub(super) unsafe fn bytes<L: Lanes>(from: *const u8, count: usize) -> L {
+unsafe fn bytes<L: Lanes>(from: *const u8, count: usize) -> L {
     // SAFETY: the caller's promise; the copy has as many bytes as the longest vector.
     unsafe {
         if count == L::N {

@@ -3,8 +3,7 @@
 //! picks its own. What is not alive is multiplied by zero, which for few products costs less than to list what is.
 
 use super::Signals;
-use super::lists::bytes;
-use crate::channels::load;
+use super::lists::alive;
 use crate::conv2d::Pooled;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -51,7 +50,7 @@ fn grow(numbers: &mut Vec<f32>, len: usize) {
 impl Pooled {
     /// Whether its kernel is small enough, and its pool's windows too.
     pub(super) fn has_quads(&self) -> bool {
-        self.taps() <= 4 && self.product.conv.kernel_rows() <= MOST_NUMBERS
+        self.tap_count() <= 4 && self.product.conv.kernel_rows() <= MOST_NUMBERS
     }
 
     /// Channels of the result, and as many more as fill a vector.
@@ -59,16 +58,10 @@ impl Pooled {
         self.pool.output.channels.next_multiple_of(MOST_LANES)
     }
 
-    /// Numbers of a row of x from a place of the pool to the next.
-    fn quad_step(&self) -> usize {
-        let conv = &self.product.conv;
-        self.pool.window.stride[1] * conv.window.stride[1] * conv.input.channels
-    }
-
     /// Numbers of a row of x that a row of the kernel meets at the places of the pool, each by its first tap.
     fn quad_row(&self) -> usize {
         let conv = &self.product.conv;
-        self.pool.output.width.saturating_sub(1) * self.quad_step() + conv.window.kernel[1] * conv.input.channels
+        self.pool.output.width.saturating_sub(1) * self.place_step() + conv.window.kernel[1] * conv.input.channels
     }
 }
 
@@ -131,14 +124,10 @@ impl Kernel for AddImage<'_> {
 /// Puts side by side what the four taps of the pool's windows meet, for windows that begin at `first` of x.
 #[inline(always)]
 fn fill(pooled: &Pooled, first: usize, x: &[f32], quads: &mut [f32]) {
-    let (conv, pool, len) = (&pooled.product.conv, &pooled.pool.window, pooled.quad_row());
-    let [down, right] = [conv.window.stride[0] * conv.input.row_pitch, conv.window.stride[1] * conv.input.channels];
-    let tap = |tap: usize| match tap < pooled.taps() {
-        true => tap / pool.kernel[1] * down + tap % pool.kernel[1] * right,
-        // None of its gradients is alive.
-        false => 0,
-    };
-    let taps = [tap(0), tap(1), tap(2), tap(3)];
+    let (conv, len) = (&pooled.product.conv, pooled.quad_row());
+    // Where there are fewer than four, none of the others' gradients is alive.
+    let mut taps = [0; 4];
+    taps.iter_mut().zip(pooled.taps()).for_each(|(to, tap)| *to = tap);
     for (row, quads) in quads.chunks_mut(4 * len).take(conv.window.kernel[0]).enumerate() {
         let x = &x[first + row * conv.window.dilation[0] * conv.input.row_pitch..];
         let [a, b, c, d] = taps.map(|tap| &x[tap..][..len]);
@@ -156,7 +145,7 @@ fn fill(pooled: &Pooled, first: usize, x: &[f32], quads: &mut [f32]) {
 unsafe fn choose<L: Lanes>(pooled: &Pooled, image: usize, row: usize, signals: Signals<'_>, quads: &mut Quads) {
     let (output, pitch) = (pooled.pool.output, pooled.quad_channels());
     let (bias, sums_len) = (pooled.product.conv.kernel_rows() * L::N, pooled.product.conv.kernel_rows() + 1);
-    let taps = L::splat(pooled.taps() as f32);
+    let taps = pooled.tap_count();
     let [values, which, sums] =
         [&mut quads.values, &mut quads.which, &mut quads.sums].map(|numbers| numbers.as_mut_ptr());
     for column in 0..output.width {
@@ -167,9 +156,8 @@ unsafe fn choose<L: Lanes>(pooled: &Pooled, image: usize, row: usize, signals: S
             // SAFETY: the caller's promise; there is room for whole vectors of channels.
             unsafe {
                 let sum = sums.add(channel * sums_len + bias);
-                let tap = bytes::<L>(signals.winners.as_ptr().add(winners + channel), len);
-                let dy = load::<L>(signals.dy.as_ptr().add(gradients + channel), len);
-                let value = L::select(taps.greater(tap), dy, L::splat(0.0));
+                let winners = signals.winners.as_ptr().add(winners + channel);
+                let [tap, value] = alive::<L>(winners, signals.dy.as_ptr().add(gradients + channel), len, taps);
                 value.store(values.add(column * pitch + channel));
                 tap.to_bits().store(which.add(column * pitch + channel));
                 L::load(sum).add(value).store(sum);
@@ -216,7 +204,7 @@ unsafe fn multiply<L: Lanes, const R: usize, const K: usize, const V: usize>(
     quads: &mut Quads,
     tile: Tile,
 ) {
-    let (conv, pitch, step) = (&pooled.product.conv, pooled.quad_channels(), 4 * pooled.quad_step());
+    let (conv, pitch, step) = (&pooled.product.conv, pooled.quad_channels(), 4 * pooled.place_step());
     let (row_len, kernel_len) = (4 * pooled.quad_row(), conv.window.kernel[1] * conv.input.channels);
     let sums_len = conv.kernel_rows() + 1;
     let to = tile.vector * sums_len + tile.first_row * kernel_len + tile.first;
