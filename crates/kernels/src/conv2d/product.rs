@@ -14,7 +14,7 @@ pub enum Arithmetic {
     /// Also what errs no more than those: Winograd's F(2×2, 3×3).
     #[default]
     Accurate,
-    /// Also F(4×4, 3×3), whose errors are about three times as large.
+    /// Also F(4×4, 3×3) where it multiplies less, whose errors are about three times as large.
     Fast,
 }
 
@@ -57,15 +57,16 @@ const LEAST_CHANNELS: usize = 8;
 impl Product {
     /// The fastest way that is exact enough.
     pub fn new(conv: Conv2d, arithmetic: Arithmetic) -> Product {
-        let most = match arithmetic {
-            Arithmetic::Strict => None,
-            Arithmetic::Accurate => Some(Size::Two),
-            Arithmetic::Fast => Some(Size::Four),
+        let exact_enough: &[Size] = match arithmetic {
+            Arithmetic::Strict => &[],
+            Arithmetic::Accurate => &[Size::Two],
+            Arithmetic::Fast => &[Size::Two, Size::Four],
         };
         let is_worth_it = conv.input.channels.min(conv.output.channels) >= LEAST_CHANNELS;
-        let suits = |size: &Size| is_worth_it && Some(*size) <= most && size.suits(&conv);
-        let method = [Size::Four, Size::Two].into_iter().find(suits).map_or(Method::Direct, Method::Winograd);
-        Product { conv, method }
+        let sizes = exact_enough.iter().filter(|size| is_worth_it && size.suits(&conv));
+        // Of equals the first: it has fewer weights and errs less.
+        let size = sizes.min_by_key(|size| size.products(&conv));
+        Product { conv, method: size.map_or(Method::Direct, |size| Method::Winograd(*size)) }
     }
 
     /// All ways to compute a convolution, that of the definition first.

@@ -275,6 +275,14 @@ fn the_choice_is_no_less_exact_than_asked_for() {
 }
 
 #[test]
+fn the_smaller_tiles_are_taken_where_larger_ones_multiply_no_less() {
+    for (size, expected) in [(2, Size::Two), (4, Size::Four), (5, Size::Two), (6, Size::Two), (7, Size::Four)] {
+        let shape = Shape { n: 1, size: [size; 2], inputs: 16, outputs: 16, groups: 1, window: square(3, 1, 1) };
+        assert_eq!(Product::new(shape.conv(), Arithmetic::Fast).method, Method::Winograd(expected), "{size} rows");
+    }
+}
+
+#[test]
 fn relu_lets_through_what_is_not_a_number() {
     for (channels, groups) in [(5, 1), (3, 3)] {
         let window = square(1, 1, 0);

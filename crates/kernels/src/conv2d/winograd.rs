@@ -53,6 +53,12 @@ impl Size {
         moves == ([3; 2], [1; 2], [1; 2], 1) && conv.output.height.min(conv.output.width) >= self.outputs()
     }
 
+    /// Multiplications an image, of one channel by one filter.
+    pub(super) fn products(self, conv: &Conv2d) -> usize {
+        let tiles = |size: usize| size.div_ceil(self.outputs());
+        tiles(conv.output.height) * tiles(conv.output.width) * self.places()
+    }
+
     /// Tiles of a chunk: a multiple of twelve, which register tiles of six and twelve divide.
     fn chunk(self, conv: &Conv2d) -> usize {
         let channels = Field::pitch(conv.input.channels) + Field::pitch(conv.output.channels);
