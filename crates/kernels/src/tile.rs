@@ -5,6 +5,7 @@
 //! processor's peak; what separates tiles is how well they divide the work, so [`best`] chooses by the count of pixels.
 
 use crate::lanes::Lanes;
+use crate::turn::MOST_LANES;
 
 /// Input numbers that belong to one output pixel: `outer` times `inner` runs of `len`.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +139,22 @@ unsafe fn add_products<L: Lanes, const P: usize, const V: usize>(
         let x = L::splat(unsafe { *pixel.add(k) });
         for (w, acc) in w.iter().zip(acc) {
             *acc = x.mul_add(*w, *acc);
+        }
+    }
+}
+
+/// The numbers of a tile, `[pixel][vector][lane]`.
+pub(crate) type Numbers = [f32; 14 * 2 * MOST_LANES];
+
+/// All sums of a tile, in memory: for epilogues that are too long to be unrolled. A loop over them needs the tile in memory,
+/// where the sums would lie from the first product on; so it gets a copy.
+#[inline(always)]
+pub(crate) fn copy<L: Lanes, const P: usize, const V: usize>(tile: &[[L; V]; P], numbers: &mut Numbers) {
+    const { assert!(P * V * L::N <= size_of::<Numbers>() / size_of::<f32>()) };
+    for p in 0..P {
+        for v in 0..V {
+            // SAFETY: no tile has more numbers, as asserted.
+            unsafe { tile[p][v].store(numbers.as_mut_ptr().add((p * V + v) * L::N)) };
         }
     }
 }

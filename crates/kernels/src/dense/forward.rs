@@ -9,9 +9,6 @@ use crate::turn::turn;
 /// Samples that are turned together; with them a row of the kernel passes once.
 const SAMPLES: usize = 64;
 
-/// Most numbers of a tile.
-const TILE: usize = 14 * 32;
-
 pub(super) fn scratch_len(dense: &Dense) -> usize {
     SAMPLES * dense.features
 }
@@ -94,19 +91,14 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     let runs = Runs::one(features);
     // SAFETY: the kernel has these rows of `features` numbers, and the panel as many lines.
     unsafe { tile::multiply::<L, P, V>(&mut acc, &rows, &runs, panel, V * L::N) };
-    let mut numbers = [0.0f32; TILE];
-    for p in 0..P {
-        for v in 0..V {
-            // What is not a number stays: `max` gives its second operand.
-            let value = if forward.relu { L::splat(0.0).max(acc[p][v]) } else { acc[p][v] };
-            // SAFETY: no tile has more numbers than the array.
-            unsafe { value.store(numbers.as_mut_ptr().add((p * V + v) * L::N)) };
-        }
-    }
+    let mut numbers = [0.0; _];
+    tile::copy::<L, P, V>(&acc, &mut numbers);
     let rows = forward.y[(first + strip.first) * units..].chunks_exact_mut(units).take(strip.samples);
     for (sample, y) in rows.enumerate() {
         for (p, y) in y[unit..][..P].iter_mut().enumerate() {
-            *y = numbers[p * V * L::N + sample];
+            let sum = numbers[p * V * L::N + sample];
+            // What is not a number stays.
+            *y = if forward.relu && sum < 0.0 { 0.0 } else { sum };
         }
     }
 }

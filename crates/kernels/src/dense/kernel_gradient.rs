@@ -91,16 +91,19 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_
     let runs = Runs::one(strip.n);
     let to = strip.gradient[unit * strip.features..].as_mut_ptr();
     let mut acc = [[L::splat(0.0); V]; P];
-    // SAFETY: rows and panel as the caller promises; `count` numbers of each unit are in the gradient, and a whole vector
-    // only where they fill it.
-    unsafe {
-        tile::multiply::<L, P, V>(&mut acc, &rows, &runs, strip.panel.as_ptr(), V * L::N);
-        for (p, acc) in acc.iter().enumerate() {
-            for (v, value) in acc.iter().enumerate() {
+    // SAFETY: rows and panel as the caller promises.
+    unsafe { tile::multiply::<L, P, V>(&mut acc, &rows, &runs, strip.panel.as_ptr(), V * L::N) };
+    let mut numbers = [0.0; _];
+    tile::copy::<L, P, V>(&acc, &mut numbers);
+    for p in 0..P {
+        for v in 0..V {
+            let count = lanes_of::<L>(strip.count, v);
+            // SAFETY: `count` numbers of each unit are in the gradient, and a whole vector only where they fill it.
+            unsafe {
                 let to = to.add(p * strip.features + v * L::N);
-                let value =
-                    if strip.begin { *value } else { L::load_first(to, lanes_of::<L>(strip.count, v)).add(*value) };
-                store(value, to, lanes_of::<L>(strip.count, v))
+                let value = L::load(numbers.as_ptr().add((p * V + v) * L::N));
+                let value = if strip.begin { value } else { L::load_first(to, count).add(value) };
+                store(value, to, count)
             }
         }
     }
