@@ -49,7 +49,7 @@ pub(crate) fn best<L: Lanes>(total: usize, vectors: usize) -> usize {
 }
 
 /// Multiply-adds that are under way at a time: two begin in a cycle and take four.
-const CHAINS: usize = 8;
+pub(crate) const CHAINS: usize = 8;
 
 /// The products of one tile, added to `acc`. Weights are `[k][pitch]`, of which `V * N` are read.
 ///

@@ -207,14 +207,14 @@ fn add_block(
     let step = conv.window.dilation[0] * conv.input.row_pitch;
     let (window, first) = (pooled.first_window(image, rows.start), channels.start * conv.kernel_rows());
     if let Some((_, kernel)) = &mut gradients.kernel {
-        let part = Rows { count, len, from_step: step, to_step: len };
+        let part = Rows { count, len, from_step: step, to_step: len, from_len: BAND };
         let (x, kernel) = (&signals.x[window..], &mut kernel[first..]);
         // SAFETY: lists of channels lie in the kernel; their entries hold windows of output pixels, whose rows were found
         // inside x.
         unsafe { add_lists(isa, &part, &living.by_channel, channels.len(), x.as_ptr(), kernel.as_mut_ptr()) };
     }
     if let Some((kernel, dx)) = &mut gradients.input {
-        let part = Rows { count, len, from_step: len, to_step: step };
+        let part = Rows { count, len, from_step: len, to_step: step, from_len: channels.len() * conv.kernel_rows() };
         let (kernel, dx) = (&kernel[first..], &mut dx[window..]);
         let places = rows.len() * pooled.pool.output.width * pooled.tap_count();
         // SAFETY: as above, the other way round; dx is as long as x.

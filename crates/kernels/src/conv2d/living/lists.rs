@@ -52,6 +52,11 @@ impl Lists {
         self.ends[..count].iter_mut().enumerate().for_each(|(list, end)| *end = (list * pitch) as u32);
     }
 
+    /// Entries of the first `count` lists.
+    pub fn entry_count(&self, count: usize) -> usize {
+        self.ends.iter().enumerate().take(count).map(|(list, end)| *end as usize - list * self.pitch).sum()
+    }
+
     /// # Safety
     /// `lists` are numbers of lists that have room, and `from` are numbers of places.
     #[inline(always)]

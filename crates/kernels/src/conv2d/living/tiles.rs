@@ -4,6 +4,7 @@ use super::lists::{Entry, Lists};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::tile::CHAINS;
 
 /// What every entry of every list is multiplied with, and where the sums go: some rows of numbers.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +15,15 @@ pub(super) struct Rows {
     /// Numbers from a row to the next where they are read, and where they are written.
     pub from_step: usize,
     pub to_step: usize,
+    /// How many numbers there are that entries may point to.
+    pub from_len: usize,
 }
+
+/// Numbers that stay in a first-level cache of 48 KiB beside lists and results.
+const CACHE: usize = 1 << 13;
+
+/// Entries of a list from which on reading them once more costs less than numbers from the second-level cache.
+const LONG: usize = 8;
 
 /// Adds `value * from[entry.from + row from_step..]` to `to[list.to + row to_step..]` for all entries of the first `count`
 /// lists.
@@ -23,9 +32,10 @@ pub(super) struct Rows {
 /// From the place of every entry on the rows can be read at `from`, and from the place of every list on be written at `to`.
 pub(super) unsafe fn add_lists(isa: Isa, rows: &Rows, lists: &Lists, count: usize, from: *const f32, to: *mut f32) {
     // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three, or one
-    // row of twelve.
+    // row of twelve. What no cache holds is taken row by row where lists are long, so that one of all kernels stays there.
+    let is_cached = rows.from_len <= CACHE || lists.entry_count(count) < LONG * count;
     let (at_once, most) = match (rows.count, isa.lanes()) {
-        (3, 16) => (3, 6),
+        (3, 16) if is_cached => (3, 6),
         (3, lanes) if rows.len <= 3 * lanes => (3, 3),
         _ => (1, 12),
     };
@@ -95,20 +105,28 @@ unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
     let is_masked = rows.len < L::N;
     let last = if is_masked { 0 } else { rows.len - L::N };
     let mut sums = [[L::splat(0.0); V]; R];
-    for entry in list {
-        let value = L::splat(entry.value);
-        for (row, sums) in sums.iter_mut().enumerate() {
-            for (v, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: the caller's promise.
-                let x = unsafe {
-                    let from = from.add(entry.from as usize + row * rows.from_step);
-                    match (v + 1 < V, V == 1 && is_masked) {
-                        (true, _) => L::load(from.add(v * L::N)),
-                        (false, false) => L::load(from.add(last)),
-                        (false, true) => L::load_first(from, rows.len),
-                    }
-                };
-                *sum = value.mul_add(x, *sum);
+    if R * V >= CHAINS {
+        for entry in list {
+            // SAFETY: the caller's promise.
+            unsafe { add_entry::<L, R, V>(rows, entry, from, &mut sums) };
+        }
+    } else {
+        // Too few sums wait for each other: those of every other entry are apart.
+        let mut others = sums;
+        let (pairs, rest) = list.as_chunks::<2>();
+        // SAFETY: the caller's promise.
+        unsafe {
+            for [one, other] in pairs {
+                add_entry::<L, R, V>(rows, one, from, &mut sums);
+                add_entry::<L, R, V>(rows, other, from, &mut others);
+            }
+            for entry in rest {
+                add_entry::<L, R, V>(rows, entry, from, &mut sums);
+            }
+        }
+        for row in 0..R {
+            for v in 0..V {
+                sums[row][v] = sums[row][v].add(others[row][v]);
             }
         }
     }
@@ -123,6 +141,34 @@ unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
                     (false, true) => L::load_first(to, rows.len).add(*sum).store_first(to, rows.len),
                 }
             }
+        }
+    }
+}
+
+/// The products of one entry.
+///
+/// # Safety
+/// From its place on the rows can be read at `from`.
+#[inline(always)]
+unsafe fn add_entry<L: Lanes, const R: usize, const V: usize>(
+    rows: &Rows,
+    entry: &Entry,
+    from: *const f32,
+    sums: &mut [[L; V]; R],
+) {
+    let value = L::splat(entry.value);
+    for (row, sums) in sums.iter_mut().enumerate() {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            let x = unsafe {
+                let from = from.add(entry.from as usize + row * rows.from_step);
+                match (v + 1 < V, rows.len < L::N) {
+                    (true, _) => L::load(from.add(v * L::N)),
+                    (false, false) => L::load(from.add(rows.len - L::N)),
+                    (false, true) => L::load_first(from, rows.len),
+                }
+            };
+            *sum = value.mul_add(x, *sum);
         }
     }
 }
