@@ -148,20 +148,22 @@ unsafe fn choose<L: Lanes>(pooled: &Pooled, image: usize, row: usize, signals: S
     let taps = pooled.tap_count();
     let [values, which, sums] =
         [&mut quads.values, &mut quads.which, &mut quads.sums].map(|numbers| numbers.as_mut_ptr());
-    for column in 0..output.width {
-        let winners = image * pooled.winners_pitch() + (row * output.width + column) * output.channels;
-        let gradients = output.at(image, row, column);
-        for channel in (0..output.channels).step_by(L::N) {
-            let len = L::N.min(output.channels - channel);
-            // SAFETY: the caller's promise; there is room for whole vectors of channels.
-            unsafe {
-                let sum = sums.add(channel * sums_len + bias);
-                let winners = signals.winners.as_ptr().add(winners + channel);
-                let [tap, value] = alive::<L>(winners, signals.dy.as_ptr().add(gradients + channel), len, taps);
+    for channel in (0..output.channels).step_by(L::N) {
+        let len = L::N.min(output.channels - channel);
+        // SAFETY: the caller's promise; there is room for whole vectors of channels.
+        unsafe {
+            let to = sums.add(channel * sums_len + bias);
+            let mut sum = L::load(to);
+            for column in 0..output.width {
+                let winners = image * pooled.winners_pitch() + (row * output.width + column) * output.channels + channel;
+                let gradients = output.at(image, row, column) + channel;
+                let [tap, value] =
+                    alive::<L>(signals.winners.as_ptr().add(winners), signals.dy.as_ptr().add(gradients), len, taps);
                 value.store(values.add(column * pitch + channel));
                 tap.to_bits().store(which.add(column * pitch + channel));
-                L::load(sum).add(value).store(sum);
+                sum = sum.add(value);
             }
+            sum.store(to);
         }
     }
 }
