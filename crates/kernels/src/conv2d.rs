@@ -170,7 +170,7 @@ impl Cursor {
     #[inline(always)]
     pub fn take<const P: usize>(&mut self, walk: &Walk) -> [Place; P] {
         let mut places = [Place { input: self.input, output: self.output }; P];
-        if self.column + P <= walk.columns {
+        if self.is_in_row(walk, P) {
             for p in 1..P {
                 places[p] = Place { input: self.input + p * walk.input[3], output: self.output + p * walk.output[3] };
             }
@@ -182,6 +182,12 @@ impl Cursor {
             }
         }
         places
+    }
+
+    /// Whether the next `pixels` lie in one row.
+    #[inline(always)]
+    pub fn is_in_row(&self, walk: &Walk, pixels: usize) -> bool {
+        self.column + pixels <= walk.columns
     }
 
     /// Past pixels of the same row.

@@ -18,6 +18,13 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
+    /// Where each begins, counted from the first.
+    #[inline(always)]
+    pub fn starts(&self) -> impl Iterator<Item = usize> + use<> {
+        let Runs { outer, outer_step, inner, inner_step, .. } = *self;
+        (0..outer).flat_map(move |i| (0..inner).map(move |j| i * outer_step + j * inner_step))
+    }
+
     /// A single run.
     pub fn one(len: usize) -> Runs {
         Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len }
@@ -44,7 +51,13 @@ pub(crate) fn most_pixels<L: Lanes>(vectors: usize) -> usize {
 /// The number of pixels a tile that covers `total` with the least work; a tile costs its pixels and one more for its
 /// beginning and end. Fewer than [`CHAINS`] sums wait for each other as long as that many.
 pub(crate) fn best<L: Lanes>(total: usize, vectors: usize) -> usize {
-    let cost = |p: usize| total.div_ceil(p) * (2 * p.max(CHAINS / vectors) + 1);
+    best_in_rows::<L>(total, total, vectors)
+}
+
+/// The same for pixels in rows of `columns`: tiles whose pixels lie in one row cost less.
+pub(crate) fn best_in_rows<L: Lanes>(total: usize, columns: usize, vectors: usize) -> usize {
+    let ends = |p: usize| if columns.is_multiple_of(p) || columns == total { 1 } else { 3 };
+    let cost = |p: usize| total.div_ceil(p) * (2 * p.max(CHAINS / vectors) + ends(p));
     (1..=most_pixels::<L>(vectors)).filter(|&p| p <= total).min_by_key(|&p| (cost(p), usize::MAX - p)).unwrap_or(1)
 }
 
@@ -96,6 +109,86 @@ pub(crate) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(
                     weights = weights.add(pitch);
                 }
             }
+        }
+    }
+}
+
+/// Multiples of the numbers from a pixel to the next, for pixels as far apart as each other: 1, 3, 5 … 15 times as many
+/// bytes. All others are these times 2, 4 or 8, which an address can say, so that no pixel needs a register of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps([usize; 8]);
+
+impl Steps {
+    /// Of pixels that are `numbers` apart.
+    pub fn of(numbers: usize) -> Steps {
+        // From what they are made of the compiler would compute each anew at every turn.
+        std::hint::black_box(Steps(std::array::from_fn(|odd| (2 * odd + 1) * numbers * size_of::<f32>())))
+    }
+
+    /// Pixel `p`, counted from the one at `first`.
+    #[inline(always)]
+    fn pixel(&self, first: *const f32, p: usize) -> *const f32 {
+        if p == 0 {
+            return first;
+        }
+        let twos = p.trailing_zeros();
+        first.wrapping_byte_add(self.0[p >> (twos + 1)] << twos)
+    }
+}
+
+/// [`multiply`] for pixels that are `steps` apart from `first` on.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn multiply_apart<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    first: *const f32,
+    steps: &Steps,
+    runs: &Runs,
+    mut weights: *const f32,
+    pitch: usize,
+) {
+    let unrolled = 4 / V;
+    for start in runs.starts() {
+        let mut first = first.wrapping_add(start);
+        for _ in 0..runs.len / unrolled {
+            for k in 0..unrolled {
+                // SAFETY: the caller's promise.
+                unsafe { add_apart(acc, first.wrapping_add(k), steps, weights.wrapping_add(k * pitch)) };
+            }
+            // Else the compiler would count up the place of every pixel by itself.
+            first = std::hint::black_box(first.wrapping_add(unrolled));
+            weights = weights.wrapping_add(unrolled * pitch);
+        }
+        for _ in 0..runs.len % unrolled {
+            // SAFETY: the caller's promise.
+            unsafe { add_apart(acc, first, steps, weights) };
+            first = std::hint::black_box(first.wrapping_add(1));
+            weights = weights.wrapping_add(pitch);
+        }
+    }
+}
+
+/// # Safety
+/// As [`add_products`], for the number at `first` and those of the other pixels.
+#[inline(always)]
+unsafe fn add_apart<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    first: *const f32,
+    steps: &Steps,
+    weights: *const f32,
+) {
+    let mut w = [L::splat(0.0); V];
+    for (v, w) in w.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *w = unsafe { L::load(weights.add(v * L::N)) };
+    }
+    for (p, acc) in acc.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        let x = L::splat(unsafe { *steps.pixel(first, p) });
+        for (w, acc) in w.iter().zip(acc) {
+            *acc = x.mul_add(*w, *acc);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile, lanes_of};
+use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 
 /// `y = conv(x, kernel) + bias`, with relu behind it if asked. `packed` is [`super::pack`]'s; `bias` is `[out channels]`.
 ///
@@ -62,6 +62,7 @@ impl Kernel for Forward<'_> {
                     let channel = group * outputs + block * width + first;
                     let strip = Strip {
                         walk: &walk,
+                        steps: Steps::of(walk.input[3]),
                         runs: &runs,
                         x: self.x[group * inputs..].as_ptr(),
                         y: self.y[channel..].as_mut_ptr(),
@@ -71,7 +72,7 @@ impl Kernel for Forward<'_> {
                         relu: self.relu,
                         channels: left.min(vectors * L::N),
                     };
-                    let pixels = tile::best::<L>(walk.total(), vectors);
+                    let pixels = tile::best_in_rows::<L>(walk.total(), walk.columns, vectors);
                     // SAFETY: `check` asserted that input and output of every pixel of the walk lie in their slices; the
                     // block has `rows` rows of `width` weights, of which the strip reads `vectors * N` from `first` on.
                     unsafe { for_tile!(pixels, vectors, strip_of::<L>(&strip)) }
@@ -84,6 +85,8 @@ impl Kernel for Forward<'_> {
 /// One strip of output channels over all pixels.
 struct Strip<'a> {
     walk: &'a Walk,
+    /// Between pixels of a row.
+    steps: Steps,
     runs: &'a Runs,
     x: *const f32,
     y: *mut f32,
@@ -126,18 +129,18 @@ unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
 /// As [`strip_of`], for the `P` pixels from the cursor on.
 #[inline(always)]
 unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor, bias: &[L; V]) {
-    let mut pixels = [strip.x; P];
-    let mut outputs = [strip.y; P];
-    for (p, place) in cursor.take::<P>(strip.walk).into_iter().enumerate() {
-        // SAFETY: every pixel's window begins inside the input and its channels inside the output.
-        unsafe {
-            pixels[p] = strip.x.add(place.input);
-            outputs[p] = strip.y.add(place.output);
-        }
-    }
+    let is_in_row = cursor.is_in_row(strip.walk, P);
+    let places = cursor.take::<P>(strip.walk);
+    let outputs = places.map(|place| strip.y.wrapping_add(place.output));
+    let pixels = places.map(|place| strip.x.wrapping_add(place.input));
     let mut acc = [*bias; P];
     // SAFETY: the windows of the pixels and the rows of weights can be read.
-    unsafe { tile::multiply::<L, P, V>(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch) };
+    unsafe {
+        match is_in_row {
+            true => tile::multiply_apart(&mut acc, pixels[0], &strip.steps, strip.runs, strip.weights, strip.pitch),
+            false => tile::multiply(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch),
+        }
+    }
     if strip.relu {
         // What is not a number stays: `max` gives its second operand.
         for p in 0..P {

@@ -8,7 +8,7 @@ use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile, lanes_of};
+use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 
 /// Pixels that a chunk of images has at least, so that tiles are full while `dx` stays in the cache.
 const CHUNK_PIXELS: usize = 64;
@@ -72,6 +72,7 @@ impl Kernel for InputGradient<'_> {
                             let vectors = if left > L::N && width > first + L::N { 2 } else { 1 };
                             let strip = Strip {
                                 walk: &walk,
+                                steps: Steps::of(walk.input[3]),
                                 runs: &runs,
                                 dy: self.dy[group * outputs..].as_ptr(),
                                 dx: self.dx[group * inputs + block * width + first..].as_mut_ptr(),
@@ -109,9 +110,14 @@ fn tap_walk(conv: &Conv2d, tap: usize, first_image: usize, n: usize) -> Option<W
     Some(Walk { n, rows: rows.len(), columns: columns.len(), input: read, output: added }.flat())
 }
 
+/// Most sums of a tile, whose loads and stores are unrolled: of more they would lie in memory.
+const MOST_SUMS: usize = 16;
+
 /// A strip of input channels.
 struct Strip<'a> {
     walk: &'a Walk,
+    /// Between gradients of a row.
+    steps: Steps,
     runs: &'a Runs,
     dy: *const f32,
     dx: *mut f32,
@@ -126,7 +132,7 @@ struct Strip<'a> {
 unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
     let mut cursor = strip.walk.at(0);
     let mut left = strip.walk.total();
-    let most = tile::best::<L>(left, vectors);
+    let most = tile::best_in_rows::<L>(left, strip.walk.columns, vectors).min(MOST_SUMS / vectors);
     while left > 0 {
         // Sums are added to, so no pixel may be visited twice: the last tile is as small as what is left.
         let pixels = most.min(left);
@@ -140,15 +146,10 @@ unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
 /// As [`strip_of`], for the `P` pixels from the cursor on.
 #[inline(always)]
 unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor) {
-    let mut gradients = [strip.dy; P];
-    let mut places = [strip.dx; P];
-    for (p, place) in cursor.take::<P>(strip.walk).into_iter().enumerate() {
-        // SAFETY: every pixel of the walk lies inside both slices.
-        unsafe {
-            gradients[p] = strip.dy.add(place.input);
-            places[p] = strip.dx.add(place.output);
-        }
-    }
+    let is_in_row = cursor.is_in_row(strip.walk, P);
+    let pixels = cursor.take::<P>(strip.walk);
+    let gradients = pixels.map(|place| strip.dy.wrapping_add(place.input));
+    let places = pixels.map(|place| strip.dx.wrapping_add(place.output));
     let side_by_side = tile::are_side_by_side::<L, P, V>(&places, strip.channels);
     // Whether all lanes of a pixel may be read and written; those behind its channels belong to the next.
     let is_whole = |p: usize| strip.channels == V * L::N || side_by_side && p + 1 < P;
@@ -161,7 +162,10 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
                 acc[p][v] = if is_whole(p) { L::load(from) } else { L::load_first(from, lanes) };
             }
         }
-        tile::multiply::<L, P, V>(&mut acc, &gradients, strip.runs, strip.weights, strip.pitch);
+        match is_in_row {
+            true => tile::multiply_apart(&mut acc, gradients[0], &strip.steps, strip.runs, strip.weights, strip.pitch),
+            false => tile::multiply(&mut acc, &gradients, strip.runs, strip.weights, strip.pitch),
+        }
         for p in 0..P {
             for v in 0..V {
                 let (to, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));

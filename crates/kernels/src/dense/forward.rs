@@ -3,7 +3,7 @@
 use super::Dense;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile};
+use crate::tile::{self, Runs, Steps, for_tile};
 use crate::turn::turn;
 
 /// Samples that are turned together; with them a row of the kernel passes once.
@@ -87,10 +87,9 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
         }
     }
     let kernel = forward.kernel[unit * features..].as_ptr();
-    let rows = std::array::from_fn(|p| kernel.wrapping_add(p * features));
-    let runs = Runs::one(features);
+    let (steps, runs) = (Steps::of(features), Runs::one(features));
     // SAFETY: the kernel has these rows of `features` numbers, and the panel as many lines.
-    unsafe { tile::multiply::<L, P, V>(&mut acc, &rows, &runs, panel, V * L::N) };
+    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, kernel, &steps, &runs, panel, V * L::N) };
     let mut numbers = [0.0; _];
     tile::copy::<L, P, V>(&acc, &mut numbers);
     let rows = forward.y[(first + strip.first) * units..].chunks_exact_mut(units).take(strip.samples);

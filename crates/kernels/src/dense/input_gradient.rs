@@ -4,7 +4,7 @@ use super::{Dense, WIDTH};
 use crate::channels::store;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile, lanes_of};
+use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 use crate::turn::copy_line;
 
 /// Units whose rows are brought together before all samples pass.
@@ -89,8 +89,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     let Dense { features, units } = gradient.dense;
     let dy = gradient.dy[sample * units + strip.first_unit..].as_ptr();
     let dx = gradient.dx[sample * features + strip.first..].as_mut_ptr();
-    let rows = std::array::from_fn(|p| dy.wrapping_add(p * units));
-    let runs = Runs::one(strip.n_units);
+    let (steps, runs) = (Steps::of(units), Runs::one(strip.n_units));
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: rows and panel as the caller promises; `count` numbers of each sample from `first` on are in `dx`, and a
     // whole vector only where they fill it.
@@ -102,7 +101,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
                 }
             }
         }
-        tile::multiply::<L, P, V>(&mut acc, &rows, &runs, strip.panel, strip.pitch);
+        tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel, strip.pitch);
         for (p, acc) in acc.iter().enumerate() {
             for (v, value) in acc.iter().enumerate() {
                 let to = dx.add(p * features + v * L::N);

@@ -6,7 +6,7 @@ use super::{Dense, WIDTH};
 use crate::channels::store;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile::{self, Runs, for_tile, lanes_of};
+use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 use crate::turn::{copy_line, turn};
 
 /// Samples that are summed before the sums are stored.
@@ -87,12 +87,12 @@ struct Strip<'a> {
 #[inline(always)]
 unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_>, unit: usize) {
     let dy = strip.turned[unit * strip.pitch..].as_ptr();
-    let rows = std::array::from_fn(|p| dy.wrapping_add(p * strip.pitch));
+    let steps = Steps::of(strip.pitch);
     let runs = Runs::one(strip.n);
     let to = strip.gradient[unit * strip.features..].as_mut_ptr();
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: rows and panel as the caller promises.
-    unsafe { tile::multiply::<L, P, V>(&mut acc, &rows, &runs, strip.panel.as_ptr(), V * L::N) };
+    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel.as_ptr(), V * L::N) };
     let mut numbers = [0.0; _];
     tile::copy::<L, P, V>(&acc, &mut numbers);
     for p in 0..P {

@@ -155,7 +155,8 @@ unsafe fn choose<L: Lanes>(pooled: &Pooled, image: usize, row: usize, signals: S
             let to = sums.add(channel * sums_len + bias);
             let mut sum = L::load(to);
             for column in 0..output.width {
-                let winners = image * pooled.winners_pitch() + (row * output.width + column) * output.channels + channel;
+                let winners =
+                    image * pooled.winners_pitch() + (row * output.width + column) * output.channels + channel;
                 let gradients = output.at(image, row, column) + channel;
                 let [tap, value] =
                     alive::<L>(signals.winners.as_ptr().add(winners), signals.dy.as_ptr().add(gradients), len, taps);

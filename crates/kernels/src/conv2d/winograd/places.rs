@@ -7,7 +7,7 @@ use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::prefetch::prefetch_from;
-use crate::tile::{self, Runs, for_tile};
+use crate::tile::{self, Runs, Steps, for_tile};
 
 /// Transformed numbers of some tiles, `[place][tile][pitch]`.
 #[derive(Clone, Copy)]
@@ -118,19 +118,16 @@ struct Matrix {
 /// At least `P` tiles can be read, and written with `V` vectors; so can the weights.
 #[inline(always)]
 unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix) {
-    let runs = Runs::one(matrix.inputs);
+    let (steps, runs) = (Steps::of(matrix.from_pitch), Runs::one(matrix.inputs));
     let mut done = 0;
     while done < matrix.tiles {
         // The last tiles reach back over some that are done: they get the same values again.
         done = done.min(matrix.tiles - P);
-        let mut pixels = [matrix.from; P];
-        for (p, pixel) in pixels.iter_mut().enumerate() {
-            *pixel = matrix.from.wrapping_add((done + p) * matrix.from_pitch);
-        }
+        let first = matrix.from.wrapping_add(done * matrix.from_pitch);
         let mut acc = [[L::splat(0.0); V]; P];
         // SAFETY: the caller's promise, for tiles `done..done + P`.
         unsafe {
-            tile::multiply::<L, P, V>(&mut acc, &pixels, &runs, matrix.weights, matrix.width);
+            tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, matrix.weights, matrix.width);
             for p in 0..P {
                 for v in 0..V {
                     acc[p][v].store(matrix.to.add((done + p) * matrix.to_pitch + v * L::N));
