@@ -1,8 +1,8 @@
 //! Dense layers: the products of samples with a matrix, and their two gradients.
 //!
 //! `y[n, u] = bias[u] + sum over f of x[n, f] · kernel[u, f]`. All three products read the kernel as it lies, `[units,
-//! features]`: forward its rows are broadcast and samples lie across the lanes where they fill them, so that only the samples are
-//! turned, which are fewer; in the gradients features lie across the lanes. The kernel's gradient runs over the whole batch at once and
+//! features]`: forward its rows are broadcast and samples lie across the lanes, so that only the samples are turned, which
+//! are fewer; in the gradients features lie across the lanes. The kernel's gradient runs over the whole batch at once and
 //! may be computed by ranges of units, one on each thread.
 
 mod few;
@@ -57,11 +57,12 @@ impl Dense {
     ) {
         self.check(n, x.len(), y.len(), kernel.len());
         assert!(bias.is_none_or(|bias| bias.len() == self.units));
-        if n < isa.lanes() {
+        if n < isa.lanes() / 2 {
             return isa.run(few::Few { dense: *self, x, kernel, bias, relu, y });
         }
         assert!(scratch.len() >= forward::scratch_len(self));
-        isa.run(forward::Forward { dense: *self, n, x, kernel, bias, relu, y, scratch });
+        // Half a vector of samples would cost as much as a whole one.
+        isa.for_few(n).run(forward::Forward { dense: *self, n, x, kernel, bias, relu, y, scratch });
     }
 
     /// `dx = dy · kernel`.

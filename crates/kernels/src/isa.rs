@@ -73,6 +73,16 @@ impl Isa {
         }
     }
 
+    /// The one with half as long vectors where these hold `n` numbers.
+    pub(crate) fn for_few(self, n: usize) -> Isa {
+        match self.0 {
+            // Who has AVX-512 has AVX2, as `available` sees to.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 if n <= Avx2::N => Isa(Kind::Avx2),
+            _ => self,
+        }
+    }
+
     /// Runs a kernel compiled for this instruction set.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {

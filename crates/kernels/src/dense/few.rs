@@ -1,10 +1,12 @@
-//! Forward for fewer samples than fill a vector: features lie across the lanes, and nothing is turned.
+//! Forward for few samples: the kernel passes once, features lie across the lanes.
 
 use super::Dense;
 use crate::channels::load;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::tile;
+
+/// Rows of the kernel that pass together.
+const ROWS: usize = 8;
 
 pub(super) struct Few<'a> {
     pub dense: Dense,
@@ -20,89 +22,44 @@ impl Kernel for Few<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
-        let Dense { features, units } = self.dense;
-        if features == 0 || units == 0 {
-            return;
+        let units = self.dense.units;
+        let whole = units / ROWS * ROWS;
+        for unit in (0..whole).step_by(ROWS) {
+            self.rows::<L, ROWS>(unit);
         }
-        let n = self.x.len() / features;
-        let mut sample = 0;
-        while sample < n {
-            // As many sums as registers hold beside their operands.
-            sample += match n - sample {
-                8.. if L::N == 16 => self.samples::<L, 2, 8>(sample),
-                4.. => self.samples::<L, 2, 4>(sample),
-                _ => self.samples::<L, 8, 1>(sample),
-            };
+        for unit in whole..units {
+            self.rows::<L, 1>(unit);
         }
     }
 }
 
 impl Few<'_> {
-    /// All units of `S` samples, `R` at a time; returns how many samples these are.
+    /// The sums of `R` units from `unit` on.
     #[inline(always)]
-    fn samples<L: Lanes, const R: usize, const S: usize>(&mut self, sample: usize) -> usize {
-        let units = self.dense.units;
-        let whole = units / R * R;
-        for unit in (0..whole).step_by(R) {
-            self.tile::<L, R, S>(unit, sample);
-        }
-        for unit in whole..units {
-            self.tile::<L, 1, S>(unit, sample);
-        }
-        S
-    }
-
-    /// The sums of `R` units from `unit` on, of `S` samples.
-    #[inline(always)]
-    fn tile<L: Lanes, const R: usize, const S: usize>(&mut self, unit: usize, sample: usize) {
+    fn rows<L: Lanes, const R: usize>(&mut self, unit: usize) {
         let Dense { features, units } = self.dense;
-        let rows = self.kernel[unit * features..][..R * features].as_ptr();
-        let x = self.x[sample * features..][..S * features].as_ptr();
-        let mut acc = [[L::splat(0.0); S]; R];
-        let whole = features / L::N * L::N;
-        for first in (0..whole).step_by(L::N) {
-            // SAFETY: a vector of each row and of each sample lies behind `first`.
-            unsafe { add_products::<L, R, S>(&mut acc, rows.add(first), x.add(first), features, L::N) };
+        if features == 0 {
+            return;
         }
-        if whole < features {
-            // SAFETY: as many numbers of each are left.
-            unsafe { add_products::<L, R, S>(&mut acc, rows.add(whole), x.add(whole), features, features - whole) };
-        }
-        let mut numbers = [0.0; _];
-        tile::copy::<L, R, S>(&acc, &mut numbers);
-        let vectors = numbers.chunks_exact(L::N).take(R * S);
-        for (at, vector) in vectors.enumerate() {
-            let (row, sample) = (at / S, sample + at % S);
-            // SAFETY: it has as many numbers as a vector.
-            let sum = unsafe { L::load(vector.as_ptr()) }.sum() + self.bias.map_or(0.0, |bias| bias[unit + row]);
-            // What is not a number stays.
-            self.y[sample * units + unit + row] = if self.relu && sum < 0.0 { 0.0 } else { sum };
-        }
-    }
-}
-
-/// The products of the first `count` numbers of `R` rows and `S` samples, which are `features` apart.
-///
-/// # Safety
-/// So many of each can be read.
-#[inline(always)]
-unsafe fn add_products<L: Lanes, const R: usize, const S: usize>(
-    acc: &mut [[L; S]; R],
-    rows: *const f32,
-    x: *const f32,
-    features: usize,
-    count: usize,
-) {
-    let mut row = [L::splat(0.0); R];
-    for (r, row) in row.iter_mut().enumerate() {
-        // SAFETY: the caller's promise.
-        *row = unsafe { load(rows.add(r * features), count) };
-    }
-    for s in 0..S {
-        // SAFETY: the caller's promise.
-        let x = unsafe { load::<L>(x.add(s * features), count) };
-        for r in 0..R {
-            acc[r][s] = row[r].mul_add(x, acc[r][s]);
+        for (x, y) in self.x.chunks_exact(features).zip(self.y.chunks_exact_mut(units)) {
+            let rows = &self.kernel[unit * features..][..R * features];
+            let mut acc = [L::splat(0.0); R];
+            for first in (0..features).step_by(L::N) {
+                let count = L::N.min(features - first);
+                // SAFETY: `count` numbers of the sample and of each row lie behind `first`.
+                unsafe {
+                    let x = load::<L>(x[first..].as_ptr(), count);
+                    let rows = rows[first..].as_ptr();
+                    for row in 0..R {
+                        acc[row] = load::<L>(rows.add(row * features), count).mul_add(x, acc[row]);
+                    }
+                }
+            }
+            for (row, acc) in acc.iter().enumerate() {
+                let sum = acc.sum() + self.bias.map_or(0.0, |bias| bias[unit + row]);
+                // What is not a number stays.
+                y[unit + row] = if self.relu && sum < 0.0 { 0.0 } else { sum };
+            }
         }
     }
 }
