@@ -121,8 +121,8 @@ fn without_measured_times(text: &str) -> String {
     text.lines().map(|line| line_of(line) + "\n").collect()
 }
 
-/// A text without what two runs may differ in: moments, times, rates, the number of threads, space between columns; and,
-/// where the page's instruction set is not to be had, without digits.
+/// A text without what two runs may differ in: moments, times, rates, the number of threads, ONNX Runtime's last digits,
+/// space between columns; and, where the page's instruction set is not to be had, without digits.
 fn comparable(text: &str) -> String {
     let varying = [
         (r"\d{8}T\d{6}Z-\d+-[0-9a-f]{8}", "MOMENT"),
@@ -130,6 +130,8 @@ fn comparable(text: &str) -> String {
         (r"\d+(\.\d+)? ?(ms|s|min|h)\b", "TIME"),
         (r"[\d,]+/s", "RATE"),
         (r"on \d+ threads?", "THREADS"),
+        // ONNX Runtime chooses its instructions by itself.
+        (r"largest difference [\d.]+e-\d+", "largest difference"),
         (r"─+|-{3,}", "-"),
         (r"[ \t]+", " "),
     ];
