@@ -81,7 +81,7 @@ impl Report {
         let row = |name: &str, value: String, note: String| [name.to_string(), value, note];
         let rates = &self.rates;
         let (worst, best) = (thousands(rates.worst()), thousands(rates.best()));
-        let spread = format!("images/s in the middle of {} windows; {worst} to {best}", rates.n_windows());
+        let spread = format!("images/s, median of {} windows; {worst} to {best}", rates.n_windows());
         let mut rows = vec![row("in memory", thousands(rates.median()), spread)];
         if let Some(with_data) = &self.with_data {
             let WithData { data, loading, together, .. } = with_data;
