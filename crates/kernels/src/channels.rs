@@ -1,10 +1,12 @@
 //! Functions and sums of each channel over all pixels of images.
 //!
 //! Images are taken in blocks that stay in the first-level cache, a vector of channels at a time, so that what belongs to
-//! the channels is loaded once a block. Sums of a block are f32, sums of blocks f64.
+//! the channels is loaded once a block, and the next block is asked for meanwhile: no processor sees what comes next in
+//! steps of whole pixels. Sums of a block are f32, sums of blocks f64.
 
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::prefetch_line;
 use crate::{Isa, View};
 
 /// Numbers of a block.
@@ -24,13 +26,15 @@ struct Block {
     columns: usize,
 }
 
-/// All pixels of `n` images of this size; `plain` if all views are.
-fn blocks(view: &View, plain: bool, n: usize) -> impl Iterator<Item = Block> + use<> {
+/// All pixels of `n` images of this size, `plain` if all views are; with every block how many numbers behind it the next
+/// one begins, 0 for the last.
+fn blocks(view: &View, plain: bool, n: usize) -> impl Iterator<Item = (Block, usize)> + use<> {
     let most = (BLOCK / view.channels.max(1)).clamp(8, MOST_PIXELS);
     // Without borders all pixels are one row of one image.
     let (n, height, width) = if plain { (1, 1, n * view.height * view.width) } else { (n, view.height, view.width) };
     let (rows, columns) = ((most / width.max(1)).max(1), most.min(width).max(1));
-    (0..n).flat_map(move |image| {
+    let len = rows * columns * view.channels;
+    let mut blocks = (0..n).flat_map(move |image| {
         (0..height).step_by(rows).flat_map(move |row| {
             (0..width).step_by(columns).map(move |column| Block {
                 image,
@@ -40,6 +44,11 @@ fn blocks(view: &View, plain: bool, n: usize) -> impl Iterator<Item = Block> + u
                 columns: columns.min(width - column),
             })
         })
+    });
+    let mut next = blocks.next();
+    std::iter::from_fn(move || {
+        let block = std::mem::replace(&mut next, blocks.next())?;
+        Some((block, if next.is_some() { len } else { 0 }))
     })
 }
 
@@ -98,7 +107,7 @@ impl<const A: usize, F: ChannelFunction<A>> Kernel for Map<'_, F, A> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let channels = self.view.channels;
-        for block in blocks(self.view, self.plain, self.n) {
+        for (block, ahead) in blocks(self.view, self.plain, self.n) {
             for channel in (0..channels).step_by(L::N) {
                 let count = L::N.min(channels - channel);
                 let coefficients = self.function.coefficients::<L>(channel, count);
@@ -112,6 +121,7 @@ impl<const A: usize, F: ChannelFunction<A>> Kernel for Map<'_, F, A> {
                             let mut x = [L::splat(0.0); A];
                             for (x, from) in x.iter_mut().zip(&mut from) {
                                 *x = load(*from, count);
+                                prefetch_line(from.wrapping_add(ahead));
                                 *from = from.wrapping_add(channels);
                             }
                             let value = F::of(coefficients, x);
@@ -167,7 +177,7 @@ impl<const A: usize, const S: usize, F: ChannelSums<A, S>> Kernel for Sums<'_, F
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let channels = self.operands[0].0.channels;
-        for block in blocks(self.operands[0].0, self.plain, self.n) {
+        for (block, ahead) in blocks(self.operands[0].0, self.plain, self.n) {
             for channel in (0..channels).step_by(L::N) {
                 let count = L::N.min(channels - channel);
                 let coefficients = self.function.coefficients::<L>(channel, count);
@@ -180,8 +190,10 @@ impl<const A: usize, const S: usize, F: ChannelSums<A, S>> Kernel for Sums<'_, F
                         for (turn, acc) in acc.iter_mut().enumerate().take(block.columns - column) {
                             let mut x = [L::splat(0.0); A];
                             for (x, from) in x.iter_mut().zip(from) {
+                                let from = from.wrapping_add((column + turn) * channels);
+                                prefetch_line(from.wrapping_add(ahead));
                                 // SAFETY: every pixel of the block lies inside its images, whose lengths are asserted.
-                                *x = unsafe { load(from.add((column + turn) * channels), count) };
+                                *x = unsafe { load(from, count) };
                             }
                             let values = F::of(coefficients, x);
                             for (sum, value) in acc.iter_mut().zip(values) {
@@ -228,7 +240,7 @@ impl Kernel for Moments<'_> {
         let channels = self.view.channels;
         let (means, squares) = self.moments.split_at_mut(channels);
         let mut before = 0;
-        for block in blocks(self.view, self.view.is_plain(), self.n) {
+        for (block, ahead) in blocks(self.view, self.view.is_plain(), self.n) {
             let pixels = block.rows * block.columns;
             for channel in (0..channels).step_by(L::N) {
                 let count = L::N.min(channels - channel);
@@ -242,6 +254,7 @@ impl Kernel for Moments<'_> {
                     for column in (0..block.columns).step_by(4) {
                         for (turn, acc) in acc.iter_mut().enumerate().take(block.columns - column) {
                             *acc = acc.add(pixel(line, column + turn));
+                            prefetch_line(line.wrapping_add((column + turn) * channels + ahead));
                         }
                     }
                 }

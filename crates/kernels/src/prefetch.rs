@@ -11,14 +11,22 @@ pub fn prefetch(numbers: &[f32]) {
 }
 
 /// The same of `len` numbers at a place, which need not be there.
-#[inline]
+#[inline(always)]
 pub(crate) fn prefetch_from(numbers: *const f32, len: usize) {
-    #[cfg(target_arch = "x86_64")]
     for line in (0..len).step_by(LINE) {
+        prefetch_line(numbers.wrapping_add(line));
+    }
+}
+
+/// The same of the line that holds this number, which need not be there.
+#[inline(always)]
+pub(crate) fn prefetch_line(number: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: every x86-64 processor has the instruction, which changes nothing but the caches.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(numbers.wrapping_add(line).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(number.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (numbers, len, LINE);
+    let _ = number;
 }

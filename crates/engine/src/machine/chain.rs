@@ -12,6 +12,9 @@ use crate::plan::{Argument, CELLS, Chain, Fixed, Link, LinkWork, Update};
 /// Numbers that go through all links before the next: registers of this length fit the first-level cache.
 const BLOCK: usize = 512;
 
+/// Blocks from what is computed to what is asked for.
+const AHEAD: usize = 2;
+
 /// Numbers that one task goes through; longer chains are halved until they are no longer than this.
 const TASK: usize = 32 * BLOCK;
 
@@ -107,7 +110,7 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
         let n = BLOCK.min(len - block);
         // Streams of a block are too short for the processor to see where they go on.
         for store in stores.iter().filter(|store| !store.is_empty()) {
-            prefetch(&store[block + n..len.min(block + 2 * n)]);
+            prefetch(next(store, block, n));
         }
         let mut cells: [&mut [f32]; 2 * CELLS] = Default::default();
         for (cell, store) in cells.iter_mut().zip(&mut stores).filter(|(_, store)| !store.is_empty()) {
@@ -151,10 +154,16 @@ fn run_in_place(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &mut
     true
 }
 
+/// The block that is asked for while the block of `n` numbers at `at` is computed.
+fn next(numbers: &[f32], at: usize, n: usize) -> &[f32] {
+    let start = numbers.len().min(at + AHEAD * n);
+    &numbers[start..numbers.len().min(start + n)]
+}
+
 /// A block of a value, of which the next is fetched meanwhile.
 fn read<'a>(whole: &'a Whole<'_>, fixed: Fixed, at: usize, n: usize) -> &'a [f32] {
     let numbers = whole.get(fixed);
-    prefetch(&numbers[at + n..numbers.len().min(at + 2 * n)]);
+    prefetch(next(numbers, at, n));
     &numbers[at..at + n]
 }
 
