@@ -1,11 +1,13 @@
 //! Trains a network on random images in which the class can be seen, and prints its rate: that of
 //! experiments/cifar_cnn.yaml, or another.
 //!
-//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--network resnet20|mobilenet|lenet5|mlp|smooth] [--arithmetic fast]
+//!     cargo run --release -p engine --example rate -- --batch 128 --threads 2 --windows 6 [--arithmetic fast]
+//!         [--network resnet20|mobilenet|vgg|lenet5|mlp|smooth]
 //!
-//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 256 of MobileNet-v2, 12,800 of LeNet-5
-//! and the perceptron). Prints one JSON line, as the peers in benches/ do; `images_per_cpu_second` is by the time that the threads ran, which other programs on
-//! the machine disturb less. With `--plan` it prints the plan instead, with `--profile` what each part of a step takes.
+//! Pixels in memory as u8; one warm-up window is left out, a window is 6,400 images (640 of ResNet-20, 256 of MobileNet-v2
+//! and VGG, 12,800 of LeNet-5 and the perceptron). Prints one JSON line, as the peers in benches/ do;
+//! `images_per_cpu_second` is by the time that the threads ran, which other programs on the machine disturb less. With
+//! `--plan` it prints the plan instead, with `--profile` what each part of a step takes.
 
 mod networks;
 
@@ -16,7 +18,7 @@ use engine::{Arithmetic, Feed, Input, Program, Settings, Threads, Variables};
 use kernels::random::Stream;
 use kernels::{Isa, peak};
 
-use networks::{Network, cifar_cnn, lenet5, mlp, mobilenet, resnet20, smooth};
+use networks::{Network, cifar_cnn, lenet5, mlp, mobilenet, resnet20, smooth, vgg};
 
 /// The value of an option.
 fn option(name: &str) -> Option<String> {
@@ -38,6 +40,7 @@ fn main() {
         Some("lenet5") => (lenet5(), 12_800, [28, 28, 1]),
         Some("smooth") => (smooth(), 6400, [32, 32, 3]),
         Some("mobilenet") => (mobilenet(), 256, [32, 32, 3]),
+        Some("vgg") => (vgg(), 256, [64, 64, 3]),
         Some("mlp") => (mlp(), 12_800, [28, 28, 1]),
         _ => (cifar_cnn(), 6400, [32, 32, 3]),
     };

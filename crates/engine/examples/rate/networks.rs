@@ -44,6 +44,21 @@ fn tutorial(activation: Activation, pool: &Op) -> Network {
     builder.perceptron(x, &[64, 10])
 }
 
+/// The network of benches/experiments/vgg.yaml.
+pub fn vgg() -> Network {
+    let mut builder = Builder::of(Activation::Relu);
+    let mut x = builder.image(64, 3);
+    for (number, filters) in [64, 64, 128, 128, 256, 256].into_iter().enumerate() {
+        x = builder.convolution(&format!("conv2d_{number}"), x, filters, Window::square(3, 1, 1));
+        x = builder.add_bias(&format!("conv2d_{number}"), x);
+        x = builder.activate(x);
+        if number % 2 == 1 {
+            x = builder.graph.push(Op::MaxPool2d { window: HALVES }, &[x]);
+        }
+    }
+    builder.perceptron(x, &[10])
+}
+
 /// ResNet-20 with shortcuts of option A (He et al. 2015, section 4.2).
 pub fn resnet20() -> Network {
     let mut builder = Builder::of(Activation::Relu);
