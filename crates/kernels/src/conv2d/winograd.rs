@@ -33,6 +33,12 @@ pub enum Size {
 /// Numbers of a chunk's two fields together: half a second-level cache of 512 KiB.
 const CHUNK: usize = 1 << 16;
 
+/// Tiles below which a chunk would wait for its weights: all are read once a chunk.
+const LEAST_TILES: usize = 16;
+
+/// Tiles above which a chunk saves nothing any more.
+const MOST_TILES: usize = 96;
+
 impl Size {
     /// Outputs of a tile along each axis.
     pub(super) fn outputs(self) -> usize {
@@ -59,10 +65,10 @@ impl Size {
         tiles(conv.output.height) * tiles(conv.output.width) * self.places()
     }
 
-    /// Tiles of a chunk: a multiple of twelve, which register tiles of six and twelve divide.
+    /// The most tiles of a chunk.
     fn chunk(self, conv: &Conv2d) -> usize {
         let channels = Field::pitch(conv.input.channels) + Field::pitch(conv.output.channels);
-        (CHUNK / (self.places() * channels) / 12 * 12).clamp(12, 96)
+        (CHUNK / (self.places() * channels)).clamp(LEAST_TILES, MOST_TILES)
     }
 
     /// Numbers that a pass needs to work in.
@@ -195,8 +201,10 @@ impl Size {
         let outputs = field(scratch[places * inputs.place..].as_mut_ptr(), conv.output.channels);
         let [rows, columns] = [conv.output.height, conv.output.width].map(|size| size.div_ceil(self.outputs()));
         let total = n * rows * columns;
-        for first in (0..total).step_by(most) {
-            let tiles = most.min(total - first);
+        // Chunks are alike: a small one at the end would read all weights for a few tiles.
+        let alike = total.div_ceil(total.div_ceil(most).max(1));
+        for first in (0..total).step_by(alike.max(1)) {
+            let tiles = alike.min(total - first);
             let transform = |conv: &Conv2d, side: Side<'_>| {
                 let chunk = Chunk { conv, first, tiles, inputs, outputs, side };
                 match self {
