@@ -1,4 +1,4 @@
-//! A group of shards: what is kept of its samples, and its walk through a segment at a desk.
+//! A group of shards: what is kept of its samples, and its walk through a stage at a desk.
 
 use std::ops::Range;
 
@@ -122,10 +122,12 @@ impl Group {
         for sum in &stage.sums {
             self.sums[*sum].numbers.fill(0.0);
         }
-        for local in Plan::shards(&self.samples, stage.shard) {
-            let shard = Shard { first: self.samples.start + local.start, n: local.len(), local };
-            for (index, one) in stage.steps.iter().enumerate() {
-                self.spent[context.stage][index] += self.run_step(context, one, &shard, desk);
+        for segment in &stage.segments {
+            for local in Plan::shards(&self.samples, segment.shard) {
+                let shard = Shard { first: self.samples.start + local.start, n: local.len(), local };
+                for index in segment.steps.clone() {
+                    self.spent[context.stage][index] += self.run_step(context, &stage.steps[index], &shard, desk);
+                }
             }
         }
         for (packed, (sum, product)) in desk.packed.iter().zip(context.plan.packed_sums(stage)) {

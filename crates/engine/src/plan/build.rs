@@ -11,13 +11,14 @@ use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
 use super::step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
-use super::{Norm, Pack, Sum, SumKind, Values};
+use super::{Norm, Pack, Sum, SumKind, Values, segments};
 
-/// A node that becomes a step, and the stage that it stands in.
+/// A node that becomes a step, the stage that it stands in, and the samples that go through it together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planned {
     pub node: NodeId,
     pub stage: usize,
+    pub shard: usize,
 }
 
 /// What is known of a graph before its steps are made, and what they add.
@@ -45,7 +46,7 @@ pub(crate) fn planned(graph: &Graph, order: &Order, layout: &Layout, fusions: &F
             Role::Whole => false,
         };
         if is_step {
-            planned.push(Planned { node: id, stage });
+            planned.push(Planned { node: id, stage, shard: 1 });
         }
     }
     planned.sort_by_key(|planned| planned.stage); // stable: nodes keep their order
@@ -53,18 +54,34 @@ pub(crate) fn planned(graph: &Graph, order: &Order, layout: &Layout, fusions: &F
 }
 
 impl Builder<'_> {
-    /// What the steps do to memory.
-    pub fn touches(&self, planned: &[Planned]) -> Vec<Touch> {
-        planned.iter().map(|planned| self.touch(planned)).collect()
+    /// What the steps do to memory, in the segments that follow from it.
+    pub fn touches(&self, planned: &mut [Planned], batch: usize) -> Vec<Touch> {
+        let mut touches: Vec<Touch> = planned.iter().map(|planned| self.touch(planned, batch)).collect();
+        segments::cut(&mut touches);
+        planned.iter_mut().zip(&touches).for_each(|(planned, touch)| planned.shard = touch.shard);
+        touches
     }
 
-    fn touch(&self, planned: &Planned) -> Touch {
-        let id = planned.node;
-        if let Some(back) = self.fusions.back(id) {
-            let reads = [back.x, back.y, back.dy].map(|id| self.layout.root(id)).to_vec();
-            let writes = back.input_gradient.map(|(dx, _)| (dx, *self.layout.view(dx))).into_iter().collect();
-            return Touch { stage: planned.stage, reads, writes, in_place: Vec::new(), for_batch: false };
-        }
+    fn touch(&self, planned: &Planned, batch: usize) -> Touch {
+        let mut touch = match self.fusions.back(planned.node) {
+            Some(back) => self.touch_of_back(&back),
+            None => self.touch_of_node(planned.node),
+        };
+        let read = touch.reads.iter().map(|id| self.layout.view(*id).len(1)).sum::<usize>();
+        touch.written = touch.writes.iter().map(|(_, view)| view.len(1)).sum();
+        // What reads the whole batch at the end of the stage takes no shards.
+        touch.shard = segments::shard(if touch.for_batch { 0 } else { read + touch.written }, batch);
+        touch.stage = planned.stage;
+        touch
+    }
+
+    fn touch_of_back(&self, back: &Back) -> Touch {
+        let reads = [back.x, back.y, back.dy].map(|id| self.layout.root(id)).to_vec();
+        let writes = back.input_gradient.map(|(dx, _)| (dx, *self.layout.view(dx))).into_iter().collect();
+        Touch { reads, writes, is_product: true, ..Touch::default() }
+    }
+
+    fn touch_of_node(&self, id: NodeId) -> Touch {
         let result = self.result(id);
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
         let root = |id: &NodeId| self.layout.root(*id);
@@ -81,7 +98,14 @@ impl Builder<'_> {
         let written = (!is_sum).then_some(result).into_iter().chain(self.aside(id));
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
         let for_batch = matches!(self.graph.node(id).op, Op::DenseKernelGradient);
-        Touch { stage: planned.stage, reads, writes, in_place, for_batch }
+        Touch {
+            reads,
+            writes,
+            in_place,
+            for_batch,
+            is_product: is_product(&self.graph.node(id).op),
+            ..Touch::default()
+        }
     }
 
     /// What the gradient of the kernel reads that is computed with this one of the input.
@@ -125,7 +149,7 @@ impl Builder<'_> {
             self.sum(id, SumKind::Dense(DenseGradient { dense, x, dy }));
             return None;
         }
-        let work = self.work(id);
+        let work = self.work(planned);
         let reads = match &node.op {
             Op::Input { name } => {
                 vec![Operand::Input { name: self.name(name), view: super::layout::view(&node.shape, [0; 4]) }]
@@ -188,25 +212,20 @@ impl Builder<'_> {
         }
     }
 
-    fn work(&mut self, id: NodeId) -> Work {
-        let graph = self.graph;
+    fn work(&mut self, planned: &Planned) -> Work {
+        let (graph, id) = (self.graph, planned.node);
         let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
         let view = |id: NodeId| *self.layout.view(id);
         let pool = |x: NodeId, y: NodeId, w: &Window| Pool { input: view(x), output: view(y), window: window(w) };
         match op {
             Op::Input { .. } | Op::Reshape { .. } => Work::Copy,
-            Op::Conv2d { .. }
-            | Op::Dense
-            | Op::Conv2dInputGradient { .. }
-            | Op::DenseInputGradient
-            | Op::Conv2dKernelGradient { .. } => self.product(id),
             Op::AddBias => Work::AddBias,
             Op::SumToChannels => Work::SumToChannels { sum: self.sum(id, SumKind::Plain) },
             Op::SumOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Plain) },
             Op::MeanOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Mean) },
             Op::BatchStatistics => {
                 let positions = view(inputs[0]).height * view(inputs[0]).width;
-                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions, shard: super::SHARD }) }
+                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions, shard: planned.shard }) }
             }
             Op::BatchNormSums { epsilon } => {
                 Work::BatchNormSums { epsilon: *epsilon, sum: self.sum(id, SumKind::Plain) }
@@ -239,6 +258,11 @@ impl Builder<'_> {
             Op::Unary(Unary::Scale { by }) => Work::Scale { by: *by as f32 },
             Op::Unary(Unary::Offset { by }) => Work::Offset { by: *by as f32 },
             Op::Unary(Unary::Sqrt) => Work::SquareRoot,
+            Op::Conv2d { .. }
+            | Op::Dense
+            | Op::Conv2dInputGradient { .. }
+            | Op::DenseInputGradient
+            | Op::Conv2dKernelGradient { .. } => self.product(id),
             Op::DenseKernelGradient => unreachable!("{} has no step", op.name()),
             Op::Variable { .. }
             | Op::Constant { .. }
@@ -358,6 +382,18 @@ impl Builder<'_> {
 pub(super) fn window(window: &Window) -> kernels::Window {
     let Window { kernel, stride, padding, dilation } = *window;
     kernels::Window { kernel, stride, padding, dilation }
+}
+
+/// Whether a node is a product of samples and weights, or a gradient of one.
+fn is_product(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Conv2d { .. }
+            | Op::Dense
+            | Op::Conv2dInputGradient { .. }
+            | Op::DenseInputGradient
+            | Op::Conv2dKernelGradient { .. }
+    )
 }
 
 /// Operands that a node's result may overwrite, best first.

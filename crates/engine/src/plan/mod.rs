@@ -1,7 +1,7 @@
 //! A graph planned for a batch: stages of passes over the whole batch and of steps over shards, and all memory.
 //!
-//! The batch is cut into shards of samples, which are dealt to groups. A group is one unit of work: one thread runs its
-//! shards in order and adds what is summed over the batch to the group's own sums; after that the groups' sums are added
+//! Samples are dealt to groups and go through the steps in shards. A group is one unit of work: one thread runs its
+//! shards in order, segment by segment of a stage, and adds what is summed over the batch to the group's own sums; after that the groups' sums are added
 //! in order. How many groups there are follows from the batch, the products and the sums alone, so threads never show in
 //! the bits; what follows the threads changes none: the desks at which groups work, the bands of a single image. What an
 //! optimizer overwrites comes last, when the guarded outputs are known.
@@ -12,6 +12,7 @@ mod fuse;
 mod layout;
 mod order;
 mod readers;
+mod segments;
 mod show;
 mod slots;
 mod step;
@@ -29,6 +30,7 @@ use kernels::dense::Dense;
 pub(crate) use bands::Band;
 pub(crate) use order::Order;
 pub(crate) use readers::Readers;
+pub(crate) use segments::Segment;
 pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 pub(crate) use update::Update;
@@ -41,12 +43,6 @@ use slots::Slots;
 
 /// Samples that are dealt to groups together.
 const PACKET: usize = 8;
-
-/// Most samples of a shard.
-const SHARD: usize = 64;
-
-/// Numbers that a step of a shard reads and writes, so that what one step writes the next finds in the second-level cache.
-const STEP_NUMBERS: usize = 1 << 17;
 
 /// Most groups; more would keep more threads busy and cost as many more buffers of sums.
 const MOST_GROUPS: usize = 8;
@@ -80,13 +76,12 @@ pub(crate) struct Plan {
 }
 
 /// What runs between two cuts of the batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stage {
     pub passes: Vec<Pass>,
-    /// What every shard goes through.
+    /// What every shard goes through, segment by segment.
     pub steps: Vec<Step>,
-    /// Samples of a shard, a power of two, at most [`SHARD`].
-    pub shard: usize,
+    pub segments: Vec<Segment>,
     /// Numbers of the sums that are closed at its end.
     pub sums: Vec<usize>,
 }
@@ -181,14 +176,19 @@ impl Plan {
             packs: Vec::new(),
             sums: Vec::new(),
         };
-        let planned = build::planned(graph, &order, &layout, &fusions);
+        let mut planned = build::planned(graph, &order, &layout, &fusions);
+        let touches = builder.touches(&mut planned, batch);
         let outputs = graph.outputs().iter().map(|(_, id)| layout.root(*id)).collect::<Vec<_>>();
-        let slots = Slots::new(graph.nodes().len(), &builder.touches(&planned), &outputs, !keep_all);
-        let mut stages: Vec<Stage> = (0..order.n_stages)
-            .map(|_| Stage { passes: Vec::new(), steps: Vec::new(), shard: SHARD, sums: Vec::new() })
-            .collect();
-        for planned in &planned {
-            stages[planned.stage].steps.extend(builder.step(planned, &slots));
+        let slots = Slots::new(graph.nodes().len(), &touches, &outputs, !keep_all);
+        let mut stages = vec![Stage::default(); order.n_stages];
+        let mut segment = None;
+        for (planned, touch) in planned.iter().zip(&touches) {
+            let Stage { steps, segments, .. } = &mut stages[planned.stage];
+            if segment.replace(touch.segment) != Some(touch.segment) {
+                segments.push(Segment { steps: steps.len()..steps.len(), shard: planned.shard });
+            }
+            steps.extend(builder.step(planned, &slots));
+            segments.last_mut().expect("one is begun").steps.end = steps.len();
         }
         let output = |(name, id): &(String, NodeId)| Output {
             name: name.clone(),
@@ -196,13 +196,7 @@ impl Plan {
             from: builder.operand(*id, &slots),
         };
         let outputs: Vec<Output> = graph.outputs().iter().map(output).collect();
-        let (names, packs, mut sums) = (builder.names, builder.packs, builder.sums);
-        stages.iter_mut().for_each(|stage| stage.shard = shard(&stage.steps));
-        for sum in &mut sums {
-            if let SumKind::Statistics { shard, .. } = &mut sum.kind {
-                *shard = stages[sum.stage].shard;
-            }
-        }
+        let (names, packs, sums) = (builder.names, builder.packs, builder.sums);
         for (number, stage) in stages.iter_mut().enumerate() {
             stage.passes = whole::passes(graph, &order, &readers, &fusions, number, &mut values);
             stage.sums = (0..sums.len()).filter(|index| sums[*index].stage == number).collect();
@@ -268,10 +262,10 @@ impl Plan {
         (0..len).step_by(shard).map(move |start| start..len.min(start + shard))
     }
 
-    /// Numbers of a sample in a slot times the samples that it holds.
+    /// Numbers that a slot holds of a group of `samples`.
     pub fn slot_len(&self, slot: &Slot, samples: &Range<usize>) -> usize {
-        let shard = self.stages.iter().map(|stage| stage.shard).max().unwrap_or(SHARD);
-        slot.pitch * if slot.kept { samples.len() } else { samples.len().min(shard) }
+        let all = slot.pitch * samples.len();
+        if slot.kept { all } else { all.min(slot.len) }
     }
 }
 
@@ -324,19 +318,6 @@ fn assignments(graph: &Graph, values: &mut Values, first_passes: &mut Vec<Pass>)
         assignment.swap = users[assignment.value] == 1 && !is_constant;
     }
     assignments
-}
-
-/// Samples that go through steps together: as many as the step that touches most lets stay in the cache.
-fn shard(steps: &[Step]) -> usize {
-    let numbers = |step: &Step| {
-        let read = step.reads.iter().filter(|read| !matches!(read, Operand::Fixed(_))).map(|read| read.view().len(1));
-        let written = step.write.iter().chain(&step.aside).map(|(_, view)| view.len(1));
-        read.chain(written).sum::<usize>()
-    };
-    let most = steps.iter().map(numbers).max().unwrap_or(0).max(1);
-    // The power of two that is nearest by ratio: 3 counts as 4, as its square is above 8.
-    let fit = (STEP_NUMBERS as f64 / most as f64).clamp(1.0, SHARD as f64);
-    1 << fit.log2().round() as usize
 }
 
 /// What decides how many groups there are.

@@ -9,7 +9,7 @@ impl fmt::Display for Plan {
         let (batch, groups) = (self.batch, self.groups.len());
         writeln!(f, "batch {batch} in {groups} groups")?;
         for (number, stage) in self.stages.iter().enumerate() {
-            writeln!(f, "stage {number}, shards of {}", stage.shard.min(batch))?;
+            writeln!(f, "stage {number}")?;
             for pass in &stage.passes {
                 show_pass(f, pass)?;
             }
@@ -18,8 +18,11 @@ impl fmt::Display for Plan {
                 let norm = if pack.norm.is_some() { ", norm" } else { "" };
                 writeln!(f, "  p{index} = {how}({}{norm})", pack.source)?;
             }
-            for step in &stage.steps {
-                writeln!(f, "  each shard: {step}")?;
+            for segment in &stage.segments {
+                writeln!(f, "  shards of {}", segment.shard.min(batch))?;
+                for step in &stage.steps[segment.steps.clone()] {
+                    writeln!(f, "    {step}")?;
+                }
             }
             for sum in stage.sums.iter().map(|index| &self.sums[*index]) {
                 writeln!(f, "  {sum}")?;

@@ -1,16 +1,23 @@
 //! Which values share memory: a slot holds one value after the other, in the order of the steps.
 //!
 //! A slot of the shard is as large as a shard and stands at the desk of a thread, which all groups use in turns. One that
-//! is kept is a group's own and holds all its samples, since its value is read in a later stage or after the run. Values
+//! is kept is a group's own and holds all its samples, since its value is read in a later segment or after the run. Values
 //! with a border only follow each other where they have the same layout, so that the zeros of the border stay.
 
 use graph::NodeId;
 use kernels::View;
 
 /// What a step does to values of samples, all named by their roots ([`super::layout::Layout::root`]).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Touch {
     pub stage: usize,
+    /// Counted over all stages.
+    pub segment: usize,
+    /// The samples that it takes at a time.
+    pub shard: usize,
+    /// Numbers of a sample that it writes.
+    pub written: usize,
+    pub is_product: bool,
     pub reads: Vec<NodeId>,
     pub writes: Vec<(NodeId, View)>,
     /// What is read and may be overwritten by the first result, best first.
@@ -26,6 +33,8 @@ pub(crate) struct Slot {
     pub view: View,
     /// The largest number of numbers a sample.
     pub pitch: usize,
+    /// The largest number of numbers a shard.
+    pub len: usize,
     pub kept: bool,
 }
 
@@ -37,7 +46,7 @@ pub(crate) struct Slots {
     of: Vec<Option<usize>>,
 }
 
-/// The life of a value: its last reader, and whether it outlives its stage.
+/// The life of a value: its last reader, and whether it outlives its segment.
 #[derive(Clone, Copy, Default)]
 struct Life {
     last: usize,
@@ -65,11 +74,12 @@ impl Slots {
                         living.retain(|other| *other != operand);
                         slots.of[operand.0 as usize]
                     }
-                    None if share => slots.take_free(&mut free, &view, life.kept),
+                    None if share => slots.take_free(&mut free, &view, view.len(touch.shard), life.kept),
                     None => None,
                 };
                 let slot = slot.unwrap_or_else(|| slots.add(view, life.kept));
-                slots.slots[slot].pitch = slots.slots[slot].pitch.max(view.image_pitch);
+                let taken = &mut slots.slots[slot];
+                (taken.pitch, taken.len) = (taken.pitch.max(view.image_pitch), taken.len.max(view.len(touch.shard)));
                 slots.of[id.0 as usize] = Some(slot);
                 living.push(id);
             }
@@ -83,7 +93,7 @@ impl Slots {
     }
 
     fn add(&mut self, view: View, kept: bool) -> usize {
-        self.slots.push(Slot { view, pitch: view.image_pitch, kept });
+        self.slots.push(Slot { view, pitch: 0, len: 0, kept });
         self.slots.len() - 1
     }
 
@@ -95,11 +105,11 @@ impl Slots {
     }
 
     /// The free slot that fits best: the smallest that is large enough, else the largest.
-    fn take_free(&self, free: &mut Vec<usize>, view: &View, kept: bool) -> Option<usize> {
+    fn take_free(&self, free: &mut Vec<usize>, view: &View, len: usize, kept: bool) -> Option<usize> {
         let fits = |slot: &usize| self.slots[*slot].kept == kept && self.fits(*slot, view, kept);
         let cost = |slot: &usize| {
-            let pitch = self.slots[*slot].pitch;
-            if pitch >= view.image_pitch { (0, pitch) } else { (1, usize::MAX - pitch) }
+            let there = self.slots[*slot].len;
+            if there >= len { (0, there) } else { (1, usize::MAX - there) }
         };
         let best = free.iter().copied().filter(fits).min_by_key(cost)?;
         free.retain(|slot| *slot != best);
@@ -116,12 +126,12 @@ fn lives(n_nodes: usize, touches: &[Touch], outputs: &[NodeId]) -> Vec<Life> {
         for id in &touch.reads {
             let life = &mut lives[id.0 as usize];
             life.last = life.last.max(if touch.for_batch { closed } else { at });
-            life.kept |= touch.for_batch || born[id.0 as usize] != touch.stage;
+            life.kept |= touch.for_batch || born[id.0 as usize] != touch.segment;
         }
         for (id, _) in &touch.writes {
             let life = &mut lives[id.0 as usize];
             life.last = life.last.max(at);
-            born[id.0 as usize] = touch.stage;
+            born[id.0 as usize] = touch.segment;
         }
     }
     for id in outputs {
@@ -141,7 +151,9 @@ mod tests {
             reads: ids(reads),
             writes: write.map(|(id, v)| (NodeId(id), v)).into_iter().collect(),
             in_place: ids(in_place),
-            for_batch: false,
+            segment: stage,
+            shard: 1,
+            ..Touch::default()
         }
     }
 
@@ -190,14 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_later_stage_or_a_caller_reads_is_kept() {
+    fn what_a_later_segment_or_a_caller_reads_is_kept() {
         let plain = View::vectors(3);
-        let touches = [
+        let mut touches = [
             touch(0, &[], Some((0, plain)), &[]),
             touch(0, &[0], Some((1, plain)), &[0]),
-            touch(1, &[1], Some((2, plain)), &[1]),
-            touch(1, &[2], Some((3, plain)), &[2]),
+            touch(0, &[1], Some((2, plain)), &[1]),
+            touch(0, &[2], Some((3, plain)), &[2]),
         ];
+        touches[2..].iter_mut().for_each(|touch| touch.segment = 1);
         let slots = Slots::new(4, &touches, &[NodeId(3)], true);
         let kept: Vec<bool> = (0..4).map(|id| slots.slots[slots.of(NodeId(id)).unwrap()].kept).collect();
         assert_eq!(kept, [false, true, true, true]);

@@ -161,7 +161,7 @@ pub(crate) struct DenseGradient {
     pub dy: Operand,
 }
 
-/// A step of a segment.
+/// A step of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     /// The node whose value is stored or summed.
