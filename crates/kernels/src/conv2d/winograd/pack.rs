@@ -3,6 +3,7 @@
 //! Packed: `[place][block of outputs][input][width]`, transposed: `[place][block of inputs][output][width]`, with the
 //! blocks of [`super::super::pack`]. Lanes beyond the channels are never read.
 
+use super::places::packed_place;
 use super::transform::{Transform, both};
 use crate::channels::{load, store};
 use crate::conv2d::Conv2d;
@@ -36,13 +37,12 @@ impl Order {
         Order { inputs: conv.input.channels, outputs: conv.output.channels, reader }
     }
 
-    /// Numbers of a place.
+    /// Numbers from a place to the next.
     fn place_len(&self) -> usize {
-        let (lanes, rows) = match self.reader {
-            Reader::Forward => (self.outputs, self.inputs),
-            Reader::InputGradient => (self.inputs, self.outputs),
-        };
-        lanes.next_multiple_of(width(lanes)) * rows
+        match self.reader {
+            Reader::Forward => packed_place(self.outputs, self.inputs),
+            Reader::InputGradient => packed_place(self.inputs, self.outputs),
+        }
     }
 
     /// Where in a place the number of an input and an output lies.

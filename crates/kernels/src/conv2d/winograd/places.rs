@@ -19,8 +19,13 @@ pub(super) struct Field {
     pub place: usize,
 }
 
-/// Numbers between places, so that equal tiles of all places do not fall into the same lines of the first-level cache.
+/// Numbers between places, so that what lies alike at all places does not fall into the same lines of the first-level cache.
 const GAP: usize = 16;
+
+/// Numbers from a place of a packed kernel to the next, of `rows` rows of so many lanes.
+pub(super) fn packed_place(lanes: usize, rows: usize) -> usize {
+    Field::pitch(lanes) * rows + GAP
+}
 
 impl Field {
     /// Numbers from a tile to the next: whole vectors of every instruction set.
@@ -78,7 +83,7 @@ impl Kernel for Multiply {
         let Multiply { places, tiles, from, weights, to, ahead } = self;
         let share = ahead.len.div_ceil(places);
         let width = width(to.channels);
-        let place_len = to.pitch * from.channels;
+        let place_len = packed_place(to.channels, from.channels);
         let pixels = [1, 2].map(|vectors| tile::best::<L>(tiles, vectors));
         for place in 0..places {
             let fetched = (place * share).min(ahead.len);
@@ -157,7 +162,7 @@ impl Kernel for AddOuter {
     fn run<L: Lanes>(self) {
         let AddOuter { places, tiles, x, dy, begin, gradient } = self;
         let width = width(dy.channels);
-        let place_len = dy.pitch * x.channels;
+        let place_len = packed_place(dy.channels, x.channels);
         let walk = Walk { n: 1, rows: 1, columns: tiles, input: [0, 0, 0, x.pitch], output: [0, 0, 0, dy.pitch] };
         for place in 0..places {
             for strip in strips::<L>(dy.channels) {
