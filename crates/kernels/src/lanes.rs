@@ -98,8 +98,8 @@ pub(crate) trait Lanes: Copy {
     fn greater(self, other: Self) -> Self::Mask;
     /// Set where this is neither zero nor minus zero.
     fn is_not_zero(self) -> Self::Mask;
-    /// Set where this is not a number.
-    fn is_nan(self) -> Self::Mask;
+    /// Set where either is not a number.
+    fn is_unordered(self, other: Self) -> Self::Mask;
     /// `yes` where the mask is set.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The sum of all, as a tree of halves.

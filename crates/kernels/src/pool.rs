@@ -14,8 +14,8 @@ use crate::{Isa, View, Window};
 mod average;
 mod winners;
 pub use average::{average_pool, average_pool_gradient};
-pub(crate) use winners::Winner;
 pub use winners::{NO_WINNER, max_pool_with_winners};
+pub(crate) use winners::{largest_of_four, place_of_four};
 
 /// A pool's geometry. There is no dilation, and less padding than kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,7 +113,7 @@ unsafe fn maximum<L: Lanes>(x: *const f32, steps: [usize; 2], down: usize, right
         for j in 0..right {
             let next = load(i * steps[0] + j * steps[1]);
             // What is not a number stays: of `largest` by the mask, of `next` since `max` gives its second operand.
-            largest = L::select(largest.is_nan(), largest, largest.max(next));
+            largest = L::select(largest.is_unordered(largest), largest, largest.max(next));
         }
     }
     largest

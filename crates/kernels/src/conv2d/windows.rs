@@ -8,7 +8,7 @@ use crate::Isa;
 use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::pool::Winner;
+use crate::pool::{largest_of_four, place_of_four};
 use crate::tile::{self, Runs};
 
 impl Pooled {
@@ -161,17 +161,13 @@ impl Strip<'_> {
         let to = output.at(image, row, column) + self.channel;
         for window in 0..P / 4 {
             for v in 0..V {
-                let mut winner = Winner::<L>::none();
-                for tap in 0..4 {
-                    // What is not a number stays: `max` gives its second operand.
-                    winner.meet(L::splat(0.0).max(acc[4 * window + tap][v]), tap);
-                }
+                let four = std::array::from_fn(|tap| acc[4 * window + tap][v]);
                 let (first, count) = (window * output.channels + v * L::N, tile::lanes_of::<L>(self.channels, v));
                 // SAFETY: `forward` has asserted the lengths.
                 unsafe {
-                    store(winner.largest(), y.add(to + first), count);
+                    store(largest_of_four(four), y.add(to + first), count);
                     if let Some(winners) = winners {
-                        winner.place.store_bytes(winners.add(from + first), count);
+                        place_of_four::<L>(four).store_bytes(winners.add(from + first), count);
                     }
                 }
             }

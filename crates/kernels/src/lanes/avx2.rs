@@ -261,9 +261,9 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn is_nan(self) -> __m256 {
+    fn is_unordered(self, other: Avx2) -> __m256 {
         // SAFETY: only functions compiled with these features use this type.
-        unsafe { _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.0) }
+        unsafe { _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, other.0) }
     }
 
     #[inline(always)]

@@ -180,9 +180,9 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn is_nan(self) -> __mmask16 {
+    fn is_unordered(self, other: Avx512) -> __mmask16 {
         // SAFETY: only functions compiled with these features use this type.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0) }
+        unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, other.0) }
     }
 
     #[inline(always)]

@@ -172,8 +172,8 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn is_nan(self) -> [bool; 8] {
-        self.0.map(f32::is_nan)
+    fn is_unordered(self, other: Portable) -> [bool; 8] {
+        std::array::from_fn(|i| self.0[i].is_nan() || other.0[i].is_nan())
     }
 
     #[inline(always)]

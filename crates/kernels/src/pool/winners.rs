@@ -62,8 +62,11 @@ impl Kernel for MaxPoolWithWinners<'_> {
                         unsafe {
                             let x = self.x.as_ptr().add(from + channel);
                             let (largest, place) = match window.kernel {
-                                // The usual window, without loops.
-                                [2, 2] => winner_of::<L>(x, steps, [2, 2], count),
+                                [2, 2] => {
+                                    let [down, right] = steps;
+                                    let four = [0, right, down, down + right].map(|tap| load::<L>(x.add(tap), count));
+                                    (largest_of_four(four), place_of_four(four))
+                                }
                                 kernel => winner_of::<L>(x, steps, kernel, count),
                             };
                             store(largest, self.y.as_mut_ptr().add(to + channel), count);
@@ -77,48 +80,43 @@ impl Kernel for MaxPoolWithWinners<'_> {
     }
 }
 
-/// The largest number of a window at `x`, and its place as a number.
+/// The largest of a window's four numbers, or zero if none is above it; not a number where one of them is not.
+#[inline(always)]
+pub(crate) fn largest_of_four<L: Lanes>([a, b, c, d]: [L; 4]) -> L {
+    let (first, second) = (a.max(b), c.max(d));
+    let largest = first.max(second).max(L::splat(0.0));
+    let nothing = L::splat(f32::NAN);
+    L::select(a.is_unordered(b), nothing, L::select(c.is_unordered(d), nothing, largest))
+}
+
+/// The place of the first largest of a window's four numbers as a number, [`NO_WINNER`] if none is above zero.
+#[inline(always)]
+pub(crate) fn place_of_four<L: Lanes>([a, b, c, d]: [L; 4]) -> L {
+    let [zero, one, two, three, none] = [0.0, 1.0, 2.0, 3.0, f32::from(NO_WINNER)].map(L::splat);
+    let (first, second) = (a.max(b), c.max(d));
+    let place = L::select(b.greater(a), one, zero);
+    let place = L::select(second.greater(first), L::select(d.greater(c), three, two), place);
+    L::select(first.max(second).greater(zero), place, none)
+}
+
+/// The largest of a window's numbers at `x`, none of which is negative, and its place as a number.
 ///
 /// # Safety
 /// `count <= N` numbers can be read at each of the window's pixels.
 #[inline(always)]
 unsafe fn winner_of<L: Lanes>(x: *const f32, steps: [usize; 2], kernel: [usize; 2], count: usize) -> (L, L) {
-    let mut winner = Winner::none();
+    let zero = L::splat(0.0);
+    let (mut largest, mut place, mut sum) = (zero, L::splat(f32::from(NO_WINNER)), zero);
     for i in 0..kernel[0] {
         for j in 0..kernel[1] {
             // SAFETY: the caller's promise.
-            winner.meet(unsafe { load::<L>(x.add(i * steps[0] + j * steps[1]), count) }, i * kernel[1] + j);
+            let next = unsafe { load::<L>(x.add(i * steps[0] + j * steps[1]), count) };
+            let wins = next.greater(largest);
+            place = L::select(wins, L::splat((i * kernel[1] + j) as f32), place);
+            largest = L::select(wins, next, largest);
+            sum = sum.add(next);
         }
     }
-    (winner.largest(), winner.place)
-}
-
-/// The largest of the numbers that have been met, none of which is negative, and its place as a number.
-pub(crate) struct Winner<L> {
-    largest: L,
-    pub place: L,
-    sum: L,
-}
-
-impl<L: Lanes> Winner<L> {
-    /// Before the first.
-    #[inline(always)]
-    pub fn none() -> Winner<L> {
-        let zero = L::splat(0.0);
-        Winner { largest: zero, place: L::splat(f32::from(NO_WINNER)), sum: zero }
-    }
-
-    #[inline(always)]
-    pub fn meet(&mut self, next: L, place: usize) {
-        let wins = next.greater(self.largest);
-        self.place = L::select(wins, L::splat(place as f32), self.place);
-        self.largest = L::select(wins, next, self.largest);
-        self.sum = self.sum.add(next);
-    }
-
-    /// What is not a number stays; nothing here is negative, so that only such numbers make such a sum.
-    #[inline(always)]
-    pub fn largest(&self) -> L {
-        L::select(self.sum.is_nan(), self.sum, self.largest)
-    }
+    // What is not a number stays; nothing here is negative, so that only such numbers make such a sum.
+    (L::select(sum.is_unordered(sum), sum, largest), place)
 }
