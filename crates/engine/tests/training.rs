@@ -11,12 +11,13 @@ use support::{Inputs, difference, settings, variables};
 
 const STEPS: usize = 3;
 
-fn networks() -> [(&'static str, Network); 4] {
+fn networks() -> [(&'static str, Network); 5] {
     [
         ("residual", Network::residual()),
         ("convolutional", Network::convolutional()),
         ("padded", Network::padded()),
         ("transformed", Network::transformed()),
+        ("cropped", Network::cropped()),
     ]
 }
 
@@ -57,13 +58,14 @@ fn training_follows_the_reference() {
 
 #[test]
 fn every_arithmetic_follows_the_reference() {
-    let network = Network::transformed();
+    let (network, cropped) = (Network::transformed(), Network::cropped());
     for (arithmetic, method) in
         [(Arithmetic::Strict, None), (Arithmetic::Accurate, Some("F(2x2)")), (Arithmetic::Fast, Some("F(4x4)"))]
     {
         for isa in Isa::available() {
             let settings = Settings { arithmetic, ..settings(isa, 2) };
             check("transformed", &network, &settings, 9);
+            check("cropped", &cropped, &settings, 9);
             let plan = Program::new(&network.graph, &settings).plan(9);
             let used = ["F(2x2)", "F(4x4)"].into_iter().filter(|name| plan.contains(name));
             assert!(used.eq(method), "{plan}");
@@ -160,4 +162,18 @@ fn both_gradients_of_a_convolution_are_computed_at_once_unless_every_value_is_ke
     // The second convolution's; the first has no gradient of pixels, the third's are those of its pool.
     assert_eq!(counts(false), [1, 0, 0]);
     assert_eq!(counts(true)[0], 0);
+}
+
+#[test]
+fn what_no_pool_reads_is_not_computed_unless_every_value_is_kept() {
+    let network = Network::cropped();
+    let plan = |keep_all| {
+        let settings = Settings { keep_all, ..settings(Isa::best(), 1) };
+        Program::new(&network.graph, &settings).plan(9).to_string()
+    };
+    let (cropped, kept) = (plan(false), plan(true));
+    for (size, full) in [("[10x12x9]", "[11x13x9]"), ("[4x6x10]", "[5x6x10]")] {
+        assert!(cropped.contains(size) && !cropped.contains(full), "{cropped}");
+        assert!(kept.contains(full) && !kept.contains(size), "{kept}");
+    }
 }

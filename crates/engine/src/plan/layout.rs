@@ -5,6 +5,7 @@ use graph::{DType, Graph, NodeId, Op, Shape};
 use kernels::View;
 use kernels::conv2d::Pooled;
 
+use super::crops::Crops;
 use super::fuse::Fusions;
 use super::order::{Order, Role};
 
@@ -16,9 +17,13 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub fn new(graph: &Graph, order: &Order, fusions: &Fusions) -> Layout {
+    pub fn new(graph: &Graph, order: &Order, fusions: &Fusions, crops: &Crops) -> Layout {
         let borders = borders(graph, order, fusions);
-        let views = graph.nodes().iter().zip(&borders).map(|(node, border)| view(&node.shape, *border)).collect();
+        let view = |(id, border): (NodeId, &[usize; 4])| match crops.of(id) {
+            Some([height, width]) => View::bordered(height, width, graph.shape(id).channels(), *border),
+            None => view(graph.shape(id), *border),
+        };
+        let views = graph.ids().zip(&borders).map(view).collect();
         let mut layout = Layout { views, root: graph.ids().collect() };
         for (result, pool) in fusions.pooled() {
             let winners = Pooled::winners_len(layout.view(result));

@@ -8,6 +8,7 @@
 
 mod bands;
 mod build;
+mod crops;
 mod fuse;
 mod layout;
 mod order;
@@ -37,6 +38,7 @@ pub(crate) use update::Update;
 pub(crate) use values::Values;
 pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
 
+use crops::Crops;
 use fuse::Fusions;
 use layout::Layout;
 use slots::Slots;
@@ -157,13 +159,13 @@ pub(crate) struct Assignment {
 
 impl Plan {
     /// Plans `graph`, whose nodes `again` are copies for later stages, for products of this exactness; with `keep_all` no
-    /// node disappears in another and no two values
-    /// share memory.
+    /// node disappears in another, none is cropped, and no two values share memory.
     pub fn new(graph: &Graph, again: &[NodeId], batch: usize, arithmetic: Arithmetic, keep_all: bool) -> Plan {
         let order = Order::new(graph, again);
         let readers = Readers::new(graph, &order);
         let fusions = Fusions::new(graph, &order, &readers, keep_all);
-        let layout = Layout::new(graph, &order, &fusions);
+        let crops = if keep_all { Crops::none(graph) } else { Crops::new(graph, &order, &readers) };
+        let layout = Layout::new(graph, &order, &fusions, &crops);
         let mut values = Values::new(graph);
         let mut builder = build::Builder {
             graph,

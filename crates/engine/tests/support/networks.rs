@@ -89,6 +89,24 @@ impl Network {
         network.finish(scores)
     }
 
+    /// Pools that leave a row or a column over of what no relu stands before: of activations, and of a sum.
+    pub fn cropped() -> Network {
+        let mut network = Network::empty([11, 13, 3], 3);
+        let x = network.pixels();
+        let x = network.convolution("conv2d_0", x, 9, Window::square(3, 1, 1));
+        let x = network.graph.push(Op::Activate(Activation::Gelu), &[x]);
+        let x = network.graph.push(Op::AveragePool2d { window: Window::square(2, 2, 0) }, &[x]);
+        let main = network.convolution("conv2d_1", x, 10, Window::square(3, 1, 1));
+        let main = network.graph.push(Op::Activate(Activation::Tanh), &[main]);
+        let side = network.convolution("conv2d_2", x, 10, Window::square(1, 1, 0));
+        let x = network.graph.add(main, side);
+        let x = network.graph.push(Op::MaxPool2d { window: Window::square(2, 2, 0) }, &[x]);
+        let features = network.graph.shape(x).sample_len();
+        let x = network.graph.reshape(x, &[features]);
+        let scores = network.dense("dense", x, 3);
+        network.finish(scores)
+    }
+
     /// Answers without a training step, for an image that threads share: products of every kind, pools, and steps that take
     /// every number on its own, on rows that tiles do not divide.
     pub fn answering() -> Network {
