@@ -85,14 +85,51 @@ pub fn binary_into(isa: Isa, op: Binary, y: &mut [f32], b: Operand) {
     });
 }
 
-/// `y[i] = by[0] a[i] + by[1] b[i]`, products and sum rounded each.
-pub fn weighted_sum(isa: Isa, by: [f32; 2], a: &[f32], b: &[f32], y: &mut [f32]) {
-    each(isa, Weighted(by), [a, b], y);
+/// What optimizers compute of two operands at once; every operation is rounded on its own.
+#[derive(Clone, Copy, Debug)]
+pub enum Pair {
+    /// `by[0] a + by[1] b`
+    WeightedSum([f32; 2]),
+    /// `by[0] a + by[1] b²`
+    WeightedSquare([f32; 2]),
+    /// `a - by b`
+    SubtractScaled(f32),
+    /// `by a / (root_by √b + offset)`
+    ScaledRatio { by: f32, root_by: f32, offset: f32 },
 }
 
-/// `y[i] = by[0] y[i] + by[1] b[i]`.
-pub fn weighted_sum_into(isa: Isa, by: [f32; 2], y: &mut [f32], b: &[f32]) {
-    each_into(isa, Weighted(by), y, b);
+/// Calls with the pair's function.
+macro_rules! with_pair {
+    ($pair:expr, $function:ident => $call:expr) => {
+        match $pair {
+            Pair::WeightedSum(by) => {
+                let $function = Weighted(by);
+                $call
+            }
+            Pair::WeightedSquare(by) => {
+                let $function = WeightedSquare(by);
+                $call
+            }
+            Pair::SubtractScaled(by) => {
+                let $function = SubtractScaled(by);
+                $call
+            }
+            Pair::ScaledRatio { by, root_by, offset } => {
+                let $function = ScaledRatio { by, root_by, offset };
+                $call
+            }
+        }
+    };
+}
+
+/// `y[i] = pair(a[i], b[i])`.
+pub fn pair(isa: Isa, pair: Pair, a: &[f32], b: &[f32], y: &mut [f32]) {
+    with_pair!(pair, function => each(isa, function, [a, b], y));
+}
+
+/// `y[i] = pair(y[i], b[i])`.
+pub fn pair_into(isa: Isa, pair: Pair, y: &mut [f32], b: &[f32]) {
+    with_pair!(pair, function => each_into(isa, function, y, b));
 }
 
 /// `y[i] = sqrt(x[i])`.
@@ -170,6 +207,41 @@ impl Function<2> for Weighted {
     #[inline(always)]
     fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
         a.mul(L::splat(self.0[0])).add(b.mul(L::splat(self.0[1])))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct WeightedSquare([f32; 2]);
+
+impl Function<2> for WeightedSquare {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        Weighted(self.0).of([a, b.mul(b)])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct SubtractScaled(f32);
+
+impl Function<2> for SubtractScaled {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        a.sub(b.mul(L::splat(self.0)))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScaledRatio {
+    by: f32,
+    root_by: f32,
+    offset: f32,
+}
+
+impl Function<2> for ScaledRatio {
+    #[inline(always)]
+    fn of<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        let divisor = b.sqrt().mul(L::splat(self.root_by)).add(L::splat(self.offset));
+        a.mul(L::splat(self.by)).div(divisor)
     }
 }
 
@@ -281,17 +353,26 @@ mod tests {
     }
 
     #[test]
-    fn weighted_sums_are_those_of_their_parts() {
+    fn pairs_of_optimizers_are_those_of_their_parts() {
+        type Plain = fn(f32, f32) -> f32;
+        let pairs: [(Pair, Plain); 4] = [
+            (Pair::WeightedSum([0.9, -0.1]), |a, b| a * 0.9 + b * -0.1),
+            (Pair::WeightedSquare([0.9, 0.1]), |a, b| a * 0.9 + b * b * 0.1),
+            (Pair::SubtractScaled(0.3), |a, b| a - b * 0.3),
+            (Pair::ScaledRatio { by: 1.2, root_by: 0.7, offset: 1e-3 }, |a, b| a * 1.2 / (b.sqrt() * 0.7 + 1e-3)),
+        ];
         for (length, isa) in LENGTHS.into_iter().flat_map(|len| Isa::available().into_iter().map(move |isa| (len, isa)))
         {
-            let (a, b) = (numbers(1, length, -3.0, 3.0), numbers(2, length, -3.0, 3.0));
-            let expected: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * 0.9 + b * -0.1).collect();
-            let mut y = vec![9.0; length];
-            weighted_sum(isa, [0.9, -0.1], &a, &b, &mut y);
-            assert_eq!(y, expected, "{}", isa.name());
-            let mut in_place = a;
-            weighted_sum_into(isa, [0.9, -0.1], &mut in_place, &b);
-            assert_eq!(in_place, expected, "{}", isa.name());
+            let (a, b) = (numbers(1, length, -3.0, 3.0), numbers(2, length, 0.0, 3.0));
+            for (one, plain) in pairs {
+                let expected: Vec<f32> = a.iter().zip(&b).map(|(a, b)| plain(*a, *b)).collect();
+                let mut y = vec![9.0; length];
+                pair(isa, one, &a, &b, &mut y);
+                assert_eq!(y, expected, "{} {one:?}", isa.name());
+                let mut in_place = a.clone();
+                pair_into(isa, one, &mut in_place, &b);
+                assert_eq!(in_place, expected, "{} {one:?}", isa.name());
+            }
         }
     }
 

@@ -1,13 +1,13 @@
 //! Element-wise chains, block by block.
 
 use kernels::activation::{activate, activation_gradient};
-use kernels::arithmetic::{self, binary};
+use kernels::arithmetic::{self, Pair, binary};
 use kernels::buffer::Buffer;
 use kernels::{Isa, prefetch};
 
 use super::{Whole, pointwise};
 use crate::Variables;
-use crate::plan::{Argument, CELLS, Chain, Fixed, Link, LinkWork, Update};
+use crate::plan::{Argument, CELLS, Chain, Fixed, Link, LinkPair, LinkWork, Update};
 
 /// Numbers that go through all links before the next: registers of this length fit the first-level cache.
 const BLOCK: usize = 512;
@@ -139,7 +139,7 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
 /// Runs a link whose first argument alone is its result's cell, and that can; whether it has.
 fn run_in_place(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &mut [&mut [f32]]) -> bool {
     let is_result = |argument: Argument| matches!(argument, Argument::Cell(cell) if cell == link.to);
-    let LinkWork::WeightedSum(by) = link.work else { return false };
+    let LinkWork::Pair(pair) = link.work else { return false };
     if !is_result(link.a) || is_result(link.b) {
         return false;
     }
@@ -147,11 +147,24 @@ fn run_in_place(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &mut
     let b = match link.b {
         Argument::Cell(cell) => &*cells[cell],
         Argument::Slice(fixed) => read(whole, fixed, at, y.len()),
-        Argument::Number(_) => unreachable!("a weighted sum has no numbers"),
+        Argument::Number(_) => unreachable!("a pair is of two slices"),
     };
-    arithmetic::weighted_sum_into(isa, by, y, b);
+    arithmetic::pair_into(isa, with_numbers(pair, whole), y, b);
     cells[link.to] = y;
     true
+}
+
+/// A pair with the numbers that it names.
+fn with_numbers(pair: LinkPair, whole: &Whole<'_>) -> Pair {
+    let factor = |by: Option<Fixed>| by.map_or(1.0, |by| whole.number(by));
+    match pair {
+        LinkPair::WeightedSum(by) => Pair::WeightedSum(by),
+        LinkPair::WeightedSquare(by) => Pair::WeightedSquare(by),
+        LinkPair::SubtractScaled(by) => Pair::SubtractScaled(whole.number(by)),
+        LinkPair::ScaledRatio { by, root_by, offset } => {
+            Pair::ScaledRatio { by: factor(by), root_by: factor(root_by), offset }
+        }
+    }
 }
 
 /// The block that is asked for while the block of `n` numbers at `at` is computed.
@@ -181,7 +194,7 @@ fn run_link(isa: Isa, link: &Link, whole: &Whole<'_>, at: usize, cells: &[&mut [
     };
     match link.work {
         LinkWork::Binary(op) => binary(isa, pointwise::binary_op(op), a, b, y),
-        LinkWork::WeightedSum(by) => arithmetic::weighted_sum(isa, by, slice(a), slice(b), y),
+        LinkWork::Pair(pair) => arithmetic::pair(isa, with_numbers(pair, whole), slice(a), slice(b), y),
         LinkWork::Scale(by) => {
             arithmetic::binary(isa, arithmetic::Binary::Multiply, a, arithmetic::Operand::Scalar(by), y)
         }

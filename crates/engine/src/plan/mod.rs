@@ -11,6 +11,7 @@ mod build;
 mod crops;
 mod fuse;
 mod layout;
+mod links;
 mod order;
 mod readers;
 mod segments;
@@ -36,7 +37,7 @@ pub(crate) use slots::Slot;
 pub(crate) use step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 pub(crate) use update::Update;
 pub(crate) use values::Values;
-pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkWork, Pass, Single};
+pub(crate) use whole::{Argument, CELLS, Chain, Link, LinkPair, LinkWork, Pass, Single};
 
 use crops::Crops;
 use fuse::Fusions;

@@ -7,11 +7,11 @@
 use graph::ops::{Activation, Binary, Unary};
 use graph::{Graph, NodeId, Op};
 
-use super::Values;
 use super::fuse::Fusions;
 use super::order::{Order, Role};
 use super::readers::Readers;
 use super::step::Fixed;
+use super::{Values, links};
 
 /// Most values that a chain stores, and most that it holds besides.
 pub(crate) const CELLS: usize = 16;
@@ -62,8 +62,7 @@ impl Link {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LinkWork {
     Binary(Binary),
-    /// The sum of both, each times its factor.
-    WeightedSum([f32; 2]),
+    Pair(LinkPair),
     Scale(f32),
     Offset(f32),
     SquareRoot,
@@ -71,8 +70,21 @@ pub(crate) enum LinkWork {
     ActivateGradient(Activation),
 }
 
-/// What a link reads.
+/// What optimizers compute of two slices.
 #[derive(Clone, Copy, Debug)]
+pub(crate) enum LinkPair {
+    /// The sum of both, each times its factor.
+    WeightedSum([f32; 2]),
+    /// The same of the second's square.
+    WeightedSquare([f32; 2]),
+    /// The first without the second times a number.
+    SubtractScaled(Fixed),
+    /// The first times a number, divided by the second's root times a number and an offset.
+    ScaledRatio { by: Option<Fixed>, root_by: Option<Fixed>, offset: f32 },
+}
+
+/// What a link reads.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Argument {
     Cell(usize),
     /// The same place of a value as long as the chain.
@@ -232,7 +244,7 @@ impl Builder {
             };
             let inputs = &graph.node(id).inputs;
             let (work, [first, last]) = match sum {
-                Some((by, of, _)) => (LinkWork::WeightedSum(*by), *of),
+                Some((by, of, _)) => (LinkWork::Pair(LinkPair::WeightedSum(*by)), *of),
                 None => {
                     let work = link_work(graph, id).expect("chains are made of links");
                     (work, [inputs[0], inputs[inputs.len() - 1]])
@@ -252,6 +264,7 @@ impl Builder {
                 *register = register.filter(|held| !is_done(held));
             }
         }
+        links::fuse(&mut chain.links);
         Some(chain)
     }
 
