@@ -1,10 +1,10 @@
 //! A graph planned for a batch: stages of passes over the whole batch and of steps over shards, and all memory.
 //!
 //! Samples are dealt to groups and go through the steps in shards. A group is one unit of work: one thread runs its
-//! shards in order, segment by segment of a stage, and adds what is summed over the batch to the group's own sums; after that the groups' sums are added
-//! in order. How many groups there are follows from the batch, the products and the sums alone, so threads never show in
-//! the bits; what follows the threads changes none: the desks at which groups work, the bands of a single image. What an
-//! optimizer overwrites comes last, when the guarded outputs are known.
+//! shards in order, segment by segment of a stage, and adds what is summed over the batch to the group's own sums; after
+//! that the groups' sums are added in order. How many groups there are follows from the batch, the products and the sums
+//! alone, so threads never show in the bits; what follows the threads changes none: the desks at which groups work, the
+//! bands of a single image. What an optimizer overwrites comes last, when the guarded outputs are known.
 
 mod bands;
 mod build;
