@@ -18,7 +18,7 @@ mod winograd;
 
 pub use living::{Gradients, Living, Signals, living_gradients};
 pub use pooled::Pooled;
-pub use product::{Arithmetic, BothGradients, Method, Product};
+pub use product::{Arithmetic, BothGradients, Epilogue, Method, Product};
 pub use winograd::Size;
 
 use std::ops::Range;

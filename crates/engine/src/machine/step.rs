@@ -87,9 +87,11 @@ pub(crate) fn compute(
 fn compute_product(read: &Reader<'_>, scratch: &mut [f32], winners: Option<&mut [f32]>, y: &mut [f32]) {
     let (context, isa, n) = (read.context, read.isa(), read.n());
     match &read.step.work {
-        Work::Convolve { product, packed, bias, relu } => {
+        Work::Convolve { product, packed, bias, added, relu } => {
             let (packed, bias) = context.kernel(*packed, *bias);
-            product.forward(isa, n, read.samples(0), packed, bias, *relu, y, scratch);
+            let added = added.then(|| (read.view(1), read.samples(1)));
+            let epilogue = conv2d::Epilogue { bias, added, relu: *relu };
+            product.forward(isa, n, read.samples(0), packed, epilogue, y, scratch);
         }
         Work::ConvolvePool { pooled, packed, bias } => {
             let (packed, bias) = context.kernel(*packed, *bias);

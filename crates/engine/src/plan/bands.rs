@@ -87,6 +87,17 @@ fn operations(work: &Work, to: &View) -> u64 {
     }
 }
 
+impl Operand {
+    /// Some rows of its images.
+    fn band(&self, rows: Range<usize>) -> Operand {
+        match *self {
+            Operand::Slot { slot, view } => Operand::Slot { slot, view: view.band(rows) },
+            Operand::Input { name, view } => Operand::Input { name, view: view.band(rows) },
+            Operand::Fixed(fixed) => Operand::Fixed(fixed),
+        }
+    }
+}
+
 /// These rows, or units, of a step; none where an operand lies otherwise than the result.
 fn band(step: &Step, to: &View, lines: Range<usize>) -> Option<Band> {
     let mut part = step.clone();
@@ -99,15 +110,18 @@ fn band(step: &Step, to: &View, lines: Range<usize>) -> Option<Band> {
     let (view, from) = to.cut(lines.clone());
     part.write = Some((slot, view));
     match &mut part.work {
-        Work::Convolve { product, .. } => product.conv = product.conv.band(lines, view),
+        Work::Convolve { product, .. } => {
+            product.conv = product.conv.band(lines.clone(), view);
+            for read in part.reads.iter_mut().skip(1) {
+                *read = read.band(lines.clone());
+            }
+        }
         Work::ConvolvePool { pooled, .. } => *pooled = pooled.band(lines, view),
         Work::MaxPool(pool) | Work::AveragePool(pool) => *pool = pool.band(lines, view),
         _ => {
-            for read in &mut part.reads {
-                if let Operand::Slot { view, .. } | Operand::Input { view, .. } = read {
-                    let alike = [view.height, view.width, view.channels] == [to.height, to.width, to.channels];
-                    *view = alike.then(|| view.band(lines.clone()))?;
-                }
+            for read in part.reads.iter_mut().filter(|read| !matches!(read, Operand::Fixed(_))) {
+                let size = |view: &View| [view.height, view.width, view.channels];
+                *read = (size(read.view()) == size(to)).then(|| read.band(lines.clone()))?;
             }
         }
     }

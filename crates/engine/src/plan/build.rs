@@ -86,8 +86,8 @@ impl Builder<'_> {
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
         let root = |id: &NodeId| self.layout.root(*id);
         let batched = |id: &&NodeId| self.graph.shape(**id).batch;
-        let x = self.operand_of_pair(id);
-        let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().chain(&x).filter(batched).map(root).collect();
+        let besides = self.operand_besides(id);
+        let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().chain(&besides).filter(batched).map(root).collect();
         let mut in_place: Vec<NodeId> = in_place(&self.graph.node(id).op)
             .iter()
             .filter_map(|index| self.graph.node(id).inputs.get(*index))
@@ -108,9 +108,11 @@ impl Builder<'_> {
         }
     }
 
-    /// What the gradient of the kernel reads that is computed with this one of the input.
-    fn operand_of_pair(&self, id: NodeId) -> Option<NodeId> {
-        self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0])
+    /// What a product reads besides its own operand: what is added to its result, or what the gradient of the kernel
+    /// reads that is computed with this one of the input.
+    fn operand_besides(&self, id: NodeId) -> Option<NodeId> {
+        let added = self.fusions.epilogue(id).and_then(|epilogue| epilogue.added);
+        added.or_else(|| self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]))
     }
 
     /// The node whose value a step stores.
@@ -156,8 +158,8 @@ impl Builder<'_> {
             }
             // Kernels and biases of products are named by their work.
             Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
-                let x = self.operand_of_pair(id);
-                std::iter::once(node.inputs[0]).chain(x).map(|operand| self.operand(operand, slots)).collect()
+                let besides = self.operand_besides(id);
+                std::iter::once(node.inputs[0]).chain(besides).map(|operand| self.operand(operand, slots)).collect()
             }
             _ => node.inputs.iter().map(|input| self.operand(*input, slots)).collect(),
         };
@@ -325,7 +327,7 @@ impl Builder<'_> {
         }
         let product = Product::new(conv, self.arithmetic);
         let packed = self.pack(kernel, product, false, norm);
-        Work::Convolve { product, packed, bias, relu: epilogue.relu }
+        Work::Convolve { product, packed, bias, added: epilogue.added.is_some(), relu: epilogue.relu }
     }
 
     fn convolve_back(&mut self, conv: Conv2d, kernel: NodeId, pair: Option<NodeId>) -> Work {

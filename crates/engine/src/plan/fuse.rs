@@ -18,6 +18,8 @@ pub(crate) struct Epilogue {
     pub bias: Option<NodeId>,
     /// A batch norm that goes into kernel and bias.
     pub norm: Option<NodeId>,
+    /// What is added to a convolution's result.
+    pub added: Option<NodeId>,
     pub relu: bool,
     pub pool: Option<PoolBehind>,
 }
@@ -82,13 +84,14 @@ impl Fusions {
                 graph.node(id).op,
                 Op::Conv2d { .. } | Op::Dense | Op::BatchNorm { .. } | Op::Binary(Binary::Add)
             );
-            if !can_be_followed {
+            if !can_be_followed || fusions.is_absorbed(id) {
                 continue;
             }
-            let mut epilogue = Epilogue { result: id, bias: None, norm: None, relu: false, pool: None };
+            let mut epilogue = Epilogue { result: id, bias: None, norm: None, added: None, relu: false, pool: None };
             if !keep_all {
                 fusions.extend(graph, order, readers, &mut epilogue);
-                if epilogue.relu && matches!(graph.node(id).op, Op::Conv2d { .. }) {
+                let can_be_pooled = epilogue.relu && epilogue.added.is_none();
+                if can_be_pooled && matches!(graph.node(id).op, Op::Conv2d { .. }) {
                     fusions.take_pool(graph, order, readers, &mut epilogue);
                 }
             }
@@ -149,22 +152,31 @@ impl Fusions {
     }
 
     fn extend(&mut self, graph: &Graph, order: &Order, readers: &Readers, epilogue: &mut Epilogue) {
-        let is_convolution = matches!(graph.node(epilogue.result).op, Op::Conv2d { .. });
+        let product = epilogue.result;
+        let is_convolution = matches!(graph.node(product).op, Op::Conv2d { .. });
         let is_product = is_convolution || matches!(graph.node(epilogue.result).op, Op::Dense);
         let same_stage = |a: NodeId, b: NodeId| order.stage[a.0 as usize] == order.stage[b.0 as usize];
         while let Some(next) = readers.only(epilogue.result).filter(|next| same_stage(epilogue.result, *next)) {
             match &graph.node(next).op {
-                Op::AddBias if is_product && epilogue.bias.or(epilogue.norm).is_none() && !epilogue.relu => {
+                Op::Activate(Activation::Relu) if !epilogue.relu => epilogue.relu = true,
+                _ if epilogue.relu || epilogue.added.is_some() => return,
+                Op::AddBias if is_product && epilogue.bias.or(epilogue.norm).is_none() => {
                     epilogue.bias = Some(graph.node(next).inputs[1]);
                 }
-                Op::BatchNorm { .. } if is_convolution && epilogue.norm.is_none() && !epilogue.relu => {
+                Op::BatchNorm { .. } if is_convolution && epilogue.norm.is_none() => {
                     let Some(statistics) = given_statistics(graph, next) else { return };
                     if readers.only(statistics).is_some() {
                         self.absorbed[statistics.0 as usize] = true;
                     }
                     epilogue.norm = Some(next);
                 }
-                Op::Activate(Activation::Relu) if !epilogue.relu => epilogue.relu = true,
+                Op::Binary(Binary::Add) if is_convolution => {
+                    // What is computed later is not there yet.
+                    let is_there =
+                        |operand: &&NodeId| **operand < product && graph.shape(**operand) == graph.shape(next);
+                    let Some(other) = graph.node(next).inputs.iter().find(is_there) else { return };
+                    epilogue.added = Some(*other);
+                }
                 _ => return,
             }
             self.absorbed[next.0 as usize] = true;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Argument, Chain, DenseGradient, Fixed, Link, Operand, Pass, Plan, Step, Sum, SumKind, Work};
+use super::{Argument, Chain, DenseGradient, Fixed, Link, LinkWork, Operand, Pass, Plan, Step, Sum, SumKind, Work};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +98,12 @@ fn show_chain(f: &mut fmt::Formatter<'_>, chain: &Chain, stores: impl Iterator<I
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "c{} = {:?}({}, {})", self.to, self.work, self.a, self.b)
+        write!(f, "c{} = ", self.to)?;
+        match self.work {
+            LinkWork::Pair(pair) => write!(f, "{pair:?}")?,
+            work => write!(f, "{work:?}")?,
+        }
+        write!(f, "({}, {})", self.a, self.b)
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Work {
         product: Product,
         packed: usize,
         bias: Option<Fixed>,
+        /// Whether the second operand is added.
+        added: bool,
         relu: bool,
     },
     /// With relu and the pool behind it.
@@ -237,8 +239,9 @@ impl Work {
         let plus = |bias: &Option<Fixed>| bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
         let then = |relu: &bool| if *relu { ", relu" } else { "" };
         match self {
-            Work::Convolve { product, packed, bias, relu } => {
-                format!("convolve{} p{packed}{}{}", by(product), plus(bias), then(relu))
+            Work::Convolve { product, packed, bias, added, relu } => {
+                let add = if *added { ", add" } else { "" };
+                format!("convolve{} p{packed}{}{add}{}", by(product), plus(bias), then(relu))
             }
             Work::ConvolvePool { pooled, packed, bias } => {
                 format!("convolve{} p{packed}{}, relu, max_pool", by(&pooled.product), plus(bias))

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use engine::{Program, Settings, Threads};
-use kernels::conv2d::{Arithmetic, Conv2d, Method, Product, Size};
+use kernels::conv2d::{Arithmetic, Conv2d, Epilogue, Method, Product, Size};
 use kernels::dense::Dense;
 use kernels::{Isa, View};
 use serde_json::{Value, json};
@@ -144,8 +144,9 @@ fn rates(isa: Isa, product: &Product) -> [f64; 3] {
     product.pack(isa, &kernel, &mut packed);
     product.pack_transposed(isa, &kernel, &mut transposed);
     let mut gradient = packed.clone();
+    let epilogue = Epilogue { relu: true, ..Epilogue::default() };
     [
-        fastest(|| product.forward(isa, n, &x, &packed, None, true, black_box(&mut y), &mut scratch)),
+        fastest(|| product.forward(isa, n, &x, &packed, epilogue, black_box(&mut y), &mut scratch)),
         fastest(|| product.input_gradient(isa, n, &dy, &transposed, black_box(&mut dx), &mut scratch)),
         fastest(|| product.kernel_gradient(isa, n, &x, &dy, true, black_box(&mut gradient), &mut scratch)),
     ]

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Arithmetic, Conv2d, Product, windows};
+use super::{Arithmetic, Conv2d, Epilogue, Product, windows};
 use crate::pool::{Pool, max_pool, max_pool_with_winners};
 use crate::{Isa, View, Window};
 
@@ -117,7 +117,8 @@ impl Pooled {
         for first in (0..n).step_by(self.block()) {
             let n = self.block().min(n - first);
             let x = &x[conv.input.len(first)..];
-            self.product.forward(isa, n, x, packed, bias, true, convolved, scratch);
+            let epilogue = Epilogue { bias, relu: true, ..Epilogue::default() };
+            self.product.forward(isa, n, x, packed, epilogue, convolved, scratch);
             let y = &mut y[pool.output.len(first)..];
             match &mut winners {
                 Some(winners) => {
@@ -188,7 +189,8 @@ mod tests {
         let direct = Product { method: Method::Direct, ..*product };
         let (mut convolved, mut packed) = (vec![0.0; pool.input.len(n)], vec![0.0; direct.packed_len()]);
         direct.pack(isa, &kernel, &mut packed);
-        direct.forward(isa, n, &x, &packed, Some(&bias), true, &mut convolved, &mut []);
+        let epilogue = Epilogue { bias: Some(&bias), relu: true, ..Epilogue::default() };
+        direct.forward(isa, n, &x, &packed, epilogue, &mut convolved, &mut []);
         let (columns, rows, channels) = (pool.output.width, pool.output.height, pool.output.channels);
         for index in 0..n * rows * columns * channels {
             let (channel, place) = (index % channels, index / channels);

@@ -4,6 +4,7 @@
 
 use super::winograd::{Reader, Size};
 use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack};
+use crate::arithmetic::{self, Binary, Operand};
 use crate::{Isa, View};
 
 /// How exact a convolution must be.
@@ -32,6 +33,16 @@ pub enum Method {
 pub struct Product {
     pub conv: Conv2d,
     pub method: Method,
+}
+
+/// What follows a convolution before its result is stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// Added to all pixels, `[out channels]`.
+    pub bias: Option<&'a [f32]>,
+    /// Added number by number: images as large as the result, and how they lie.
+    pub added: Option<(&'a View, &'a [f32])>,
+    pub relu: bool,
 }
 
 /// What both gradients of a convolution read and write.
@@ -133,25 +144,38 @@ impl Product {
         }
     }
 
-    /// `y = conv(x, kernel) + bias`, with relu behind it if asked. `packed` is [`Product::pack`]'s; `bias` is
-    /// `[out channels]`.
+    /// `y = conv(x, kernel)` and what follows. `packed` is [`Product::pack`]'s.
     ///
     /// # Panics
-    /// If a slice is too short for `n` images, as in the other passes.
+    /// If a slice is too short for `n` images, as in the other passes, or what is added has another size.
     pub fn forward(
         &self,
         isa: Isa,
         n: usize,
         x: &[f32],
         packed: &[f32],
-        bias: Option<&[f32]>,
-        relu: bool,
+        epilogue: Epilogue<'_>,
         y: &mut [f32],
         scratch: &mut [f32],
     ) {
+        if let Some((view, added)) = epilogue.added {
+            let size = |view: &View| [view.height, view.width, view.channels];
+            assert!(size(view) == size(&self.conv.output) && added.len() >= view.len(n));
+        }
         match self.method {
-            Method::Direct => forward::forward(isa, &self.conv, n, x, packed, bias, relu, y),
-            Method::Winograd(size) => size.forward(isa, &self.conv, n, x, packed, bias, relu, y, scratch),
+            Method::Direct => self.forward_directly(isa, n, x, packed, epilogue, y),
+            Method::Winograd(size) => size.forward(isa, &self.conv, n, x, packed, epilogue, y, scratch),
+        }
+    }
+
+    fn forward_directly(&self, isa: Isa, n: usize, x: &[f32], packed: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
+        let Epilogue { bias, added, relu } = epilogue;
+        forward::forward(isa, &self.conv, n, x, packed, bias, relu && added.is_none(), y);
+        if let Some((view, added)) = added {
+            let rule = if relu { Binary::AddRelu } else { Binary::Add };
+            for (to, from) in self.conv.output.rows(n).zip(view.rows(n)) {
+                arithmetic::binary_into(isa, rule, &mut y[to], Operand::Slice(&added[from]));
+            }
         }
     }
 

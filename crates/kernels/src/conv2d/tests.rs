@@ -123,6 +123,13 @@ fn check(shape: Shape) {
         dx_true[at_x] += dv * kv;
         dk_true[at_k] += dv * xv;
     });
+    // What is added lies without the border of y.
+    let added_view = View::plain(conv.output.height, conv.output.width, shape.outputs);
+    let added = filled(&added_view, shape.n, &mut draws);
+    let mut sum_true = y_true.clone();
+    for (to, from) in conv.output.rows(shape.n).flatten().zip(added_view.rows(shape.n).flatten()) {
+        sum_true[to] += f64::from(added[from]);
+    }
     let relu_true: Vec<f64> = y_true.iter().map(|y| y.max(0.0)).collect();
     for isa in Isa::available() {
         for product in Product::candidates(conv) {
@@ -130,11 +137,19 @@ fn check(shape: Shape) {
             let mut packed = vec![0.0; product.packed_len()];
             product.pack(isa, &kernel, &mut packed);
             let mut y = vec![0.0; dy.len()];
-            product.forward(isa, shape.n, &x, &packed, Some(&bias), false, &mut y, &mut scratch);
+            let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
+            product.forward(isa, shape.n, &x, &packed, epilogue, &mut y, &mut scratch);
             assert_close("forward", &shape, way, &y, &y_true);
-            product.forward(isa, shape.n, &x, &packed, Some(&bias), true, &mut y, &mut scratch);
+            let epilogue = Epilogue { relu: true, ..epilogue };
+            product.forward(isa, shape.n, &x, &packed, epilogue, &mut y, &mut scratch);
             // A sum that relu takes away may have been the largest.
             assert_close_at(largest(&y_true), "forward with relu", &shape, way, &y, &relu_true);
+            for relu in [false, true] {
+                let epilogue = Epilogue { added: Some((&added_view, &added)), relu, ..epilogue };
+                product.forward(isa, shape.n, &x, &packed, epilogue, &mut y, &mut scratch);
+                let expected: Vec<f64> = sum_true.iter().map(|y| if relu { y.max(0.0) } else { *y }).collect();
+                assert_close_at(largest(&sum_true), "forward with a sum", &shape, way, &y, &expected);
+            }
             let mut transposed = vec![0.0; product.packed_transposed_len()];
             product.pack_transposed(isa, &kernel, &mut transposed);
             let mut dx = vec![0.0; x.len()];
@@ -295,7 +310,8 @@ fn relu_lets_through_what_is_not_a_number() {
         for isa in Isa::available() {
             product.pack(isa, &vec![1.0; conv.kernel_len()], &mut packed);
             let mut y = vec![1.0; 2 * channels];
-            product.forward(isa, 1, &x, &packed, None, true, &mut y, &mut []);
+            let epilogue = Epilogue { relu: true, ..Epilogue::default() };
+            product.forward(isa, 1, &x, &packed, epilogue, &mut y, &mut []);
             assert!(y[0].is_nan() && y[channels..].iter().all(|&y| y == 0.0), "{}: {y:?}", isa.name());
         }
     }

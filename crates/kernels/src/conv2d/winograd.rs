@@ -13,7 +13,7 @@ mod transform;
 
 use std::ops::Range;
 
-use super::{BothGradients, Conv2d};
+use super::{BothGradients, Conv2d, Epilogue};
 use crate::{Isa, View};
 pub(super) use pack::Reader;
 use pack::{Pack, Unpack};
@@ -106,18 +106,17 @@ impl Size {
         n: usize,
         x: &[f32],
         packed: &[f32],
-        bias: Option<&[f32]>,
-        relu: bool,
+        epilogue: Epilogue<'_>,
         y: &mut [f32],
         scratch: &mut [f32],
     ) {
         conv.check(n, x.len(), y.len());
         assert!(
             packed.len() == self.packed_len(conv, Reader::Forward)
-                && bias.is_none_or(|b| b.len() == conv.output.channels)
+                && epilogue.bias.is_none_or(|b| b.len() == conv.output.channels)
         );
         let x = x.as_ptr();
-        let pass = Pass::Forward { x, packed: packed.as_ptr(), bias, relu, y: y.as_mut_ptr() };
+        let pass = Pass::Forward { x, packed: packed.as_ptr(), epilogue, y: y.as_mut_ptr() };
         self.run(isa, conv, n, pass, scratch);
     }
 
@@ -213,12 +212,12 @@ impl Size {
                 }
             };
             match pass {
-                Pass::Forward { x, packed: weights, bias, relu, y } => {
+                Pass::Forward { x, packed: weights, epilogue, y } => {
                     transform(conv, Side::Inputs(x));
                     // Results lie where no cache holds them; their lines are fetched while there are products to compute.
                     let ahead = self.span(&conv.output, [rows, columns], first..first + tiles, y);
                     isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs, ahead });
-                    transform(conv, Side::Outputs { bias, relu, y });
+                    transform(conv, Side::Outputs { epilogue, y });
                 }
                 Pass::InputGradient { dy, packed: weights, dx } => {
                     transform(conv, Side::Gradients(dy));
@@ -259,8 +258,7 @@ enum Pass<'a> {
     Forward {
         x: *const f32,
         packed: *const f32,
-        bias: Option<&'a [f32]>,
-        relu: bool,
+        epilogue: Epilogue<'a>,
         y: *mut f32,
     },
     InputGradient {

@@ -3,7 +3,7 @@
 use super::places::Field;
 use super::transform::{Transform, both};
 use crate::channels;
-use crate::conv2d::Conv2d;
+use crate::conv2d::{Conv2d, Epilogue};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 
@@ -15,7 +15,7 @@ pub(super) enum Side<'a> {
     /// dy to the field of outputs.
     Gradients(*const f32),
     /// The field of outputs to y.
-    Outputs { bias: Option<&'a [f32]>, relu: bool, y: *mut f32 },
+    Outputs { epilogue: Epilogue<'a>, y: *mut f32 },
     /// The field of inputs, added to dx.
     AddToInputs(*mut f32),
 }
@@ -67,7 +67,7 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Transformed<
             match chunk.side {
                 Side::Inputs(x) => transform_inputs::<L, F, M, T>(&chunk, transform, x),
                 Side::Gradients(dy) => transform_gradients::<L, F, M, T>(&chunk, transform, dy),
-                Side::Outputs { bias, relu, y } => store_outputs::<L, F, M, T>(&chunk, transform, (bias, relu, y)),
+                Side::Outputs { epilogue, y } => store_outputs::<L, F, M, T>(&chunk, transform, epilogue, y),
                 Side::AddToInputs(dx) => add_inputs::<L, F, M, T>(&chunk, transform, dx),
             }
         }
@@ -212,15 +212,16 @@ unsafe fn transform_gradient<L: Lanes, F: Transform<M, T>, const M: usize, const
     }
 }
 
-/// `Aᵀ m A` with bias and relu: the outputs of tiles.
+/// `Aᵀ m A` and what follows: the outputs of tiles.
 ///
 /// # Safety
-/// The field of outputs holds the tiles, whose outputs can be written.
+/// The field of outputs holds the tiles, whose outputs can be written, and what is added to them read.
 #[inline(always)]
 unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize>(
     chunk: &Chunk<'_>,
     transform: F,
-    (bias, relu, y): (Option<&[f32]>, bool, *mut f32),
+    Epilogue { bias, added, relu }: Epilogue<'_>,
+    y: *mut f32,
 ) {
     let (output, place) = (&chunk.conv.output, chunk.outputs.place);
     for index in 0..chunk.tiles {
@@ -236,9 +237,13 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
                     None => L::splat(0.0),
                 };
                 let (m, y) = (chunk.outputs.at(0, index).add(channel), y.add(start + channel));
+                let added = added.map(|(view, added)| {
+                    let start = view.at(tile.image, tile.y, tile.x) + channel;
+                    (added.as_ptr().add(start), Pixels { row: view.row_pitch, ..pixels })
+                });
                 match count == L::N {
-                    true => store_output::<L, F, M, T, true>(transform, m, place, (bias, relu), y, pixels),
-                    false => store_output::<L, F, M, T, false>(transform, m, place, (bias, relu), y, pixels),
+                    true => store_output::<L, F, M, T, true>(transform, m, place, (bias, added, relu), y, pixels),
+                    false => store_output::<L, F, M, T, false>(transform, m, place, (bias, added, relu), y, pixels),
                 }
             }
         }
@@ -246,13 +251,13 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
 }
 
 /// # Safety
-/// `T * T` vectors, `place` apart, can be read at `m`; the tile's outputs can be written at `y`.
+/// `T * T` vectors, `place` apart, can be read at `m`; the tile's outputs can be written at `y`, and what is added read.
 #[inline(always)]
 unsafe fn store_output<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
     transform: F,
     m: *const f32,
     place: usize,
-    (bias, relu): (L, bool),
+    (bias, added, relu): (L, Option<(*const f32, Pixels)>, bool),
     y: *mut f32,
     pixels: Pixels,
 ) {
@@ -260,7 +265,10 @@ unsafe fn store_output<L: Lanes, F: Transform<M, T>, const M: usize, const T: us
     // SAFETY: the caller's promise.
     unsafe {
         both!(transform.output, T, M, |i, j| L::load(m.add((i * T + j) * place)), |i, j, value| {
-            let value = value.add(bias);
+            let mut value = value.add(bias);
+            if let Some((added, at)) = added {
+                value = value.add(load::<L, FULL>(added.add(i * at.row + j * at.column), at.count));
+            }
             // What is not a number stays: `max` gives its second operand.
             let value = if relu { zero.max(value) } else { value };
             store::<L, FULL>(value, y.add(i * pixels.row + j * pixels.column), pixels.count)
