@@ -10,9 +10,7 @@ use super::whole::{Argument, CELLS, Link, LinkPair, LinkWork};
 pub(super) fn fuse(links: &mut Vec<Link>) {
     let mut at = 0;
     while at < links.len() {
-        let found =
-            subtract_scaled(links, at).or_else(|| weighted_square(links, at)).or_else(|| scaled_ratio(links, at));
-        if let Some((link, mut gone)) = found {
+        if let Some((link, mut gone)) = fused(links, at) {
             links[at] = link;
             gone.sort_unstable();
             for index in gone.iter().rev() {
@@ -22,6 +20,14 @@ pub(super) fn fuse(links: &mut Vec<Link>) {
         }
         at += 1;
     }
+}
+
+/// The link `at` with those that it reads alone; none if there are none, or it reads one of them on both sides.
+fn fused(links: &[Link], at: usize) -> Option<Fused> {
+    if links[at].a == links[at].b {
+        return None;
+    }
+    subtract_scaled(links, at).or_else(|| weighted_square(links, at)).or_else(|| scaled_ratio(links, at))
 }
 
 /// A link that takes others in, and these.
@@ -150,6 +156,14 @@ mod tests {
         assert_eq!([by, root_by, Some(rate)], [Some(number); 3]);
         assert_eq!([links[1].b, links[2].a, links[2].b], [GRADIENT, Argument::Cell(0), Argument::Cell(1)]);
         assert_eq!([links[3].a, links[3].b], [Argument::Cell(2), Argument::Cell(links[2].to)]);
+    }
+
+    #[test]
+    fn what_is_read_on_both_sides_stays_apart() {
+        let product = link(LinkWork::Binary(Binary::Multiply), GRADIENT, NUMBER, CELLS);
+        let mut links = vec![product, link(LinkWork::Binary(Binary::Subtract), register(0), register(0), 0)];
+        fuse(&mut links);
+        assert_eq!(links.len(), 2, "{links:?}");
     }
 
     #[test]
