@@ -8,6 +8,7 @@ use super::Conv2d;
 use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::prefetch_line;
 use crate::{Isa, View};
 
 /// Most taps whose weights or sums stay in registers.
@@ -171,11 +172,13 @@ impl<const T: usize> Kernel for Forward<'_, T> {
     fn run<L: Lanes>(self) {
         let Forward { windows, output, taps, x, kernel, .. } = self;
         let (channels, zero) = (output.channels, L::splat(0.0));
-        let total = kernel.len() / channels;
-        for index in 0..self.n * output.height {
+        let (total, rows) = (kernel.len() / channels, self.n * output.height);
+        for index in 0..rows {
             let (image, row) = (index / output.height, index % output.height);
             let from = windows.start + image * windows.image + row * windows.row;
             let to = output.at(image, row, 0);
+            // Results lie where no cache holds them, a gradient does not: where the next row is written is asked for.
+            let ahead = if self.reversed || index + 1 == rows { 0 } else { output.row_pitch };
             for channel in (0..channels).step_by(L::N) {
                 let count = L::N.min(channels - channel);
                 // SAFETY: `Conv2d::check`, or the border of a gradient, has it that all taps of all windows can be read and
@@ -194,6 +197,7 @@ impl<const T: usize> Kernel for Forward<'_, T> {
                     let mut x = x.as_ptr().add(from + channel);
                     let mut y = self.y.as_mut_ptr().add(to + channel);
                     for _ in 0..output.width {
+                        prefetch_line(y.wrapping_add(ahead));
                         let mut sum = if self.is_first { start } else { load(y, count) };
                         for (offset, weight) in taps.offsets.iter().zip(&weights) {
                             sum = load::<L>(x.add(*offset), count).mul_add(*weight, sum);
