@@ -13,12 +13,11 @@ use super::slots::{Slots, Touch};
 use super::step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
 use super::{Norm, Pack, Sum, SumKind, Values, segments};
 
-/// A node that becomes a step, the stage that it stands in, and the samples that go through it together.
+/// A node that becomes a step, and the stage that it stands in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planned {
     pub node: NodeId,
     pub stage: usize,
-    pub shard: usize,
 }
 
 /// What is known of a graph before its steps are made, and what they add.
@@ -46,7 +45,7 @@ pub(crate) fn planned(graph: &Graph, order: &Order, layout: &Layout, fusions: &F
             Role::Whole => false,
         };
         if is_step {
-            planned.push(Planned { node: id, stage, shard: 1 });
+            planned.push(Planned { node: id, stage });
         }
     }
     planned.sort_by_key(|planned| planned.stage); // stable: nodes keep their order
@@ -55,10 +54,9 @@ pub(crate) fn planned(graph: &Graph, order: &Order, layout: &Layout, fusions: &F
 
 impl Builder<'_> {
     /// What the steps do to memory, in the segments that follow from it.
-    pub fn touches(&self, planned: &mut [Planned], batch: usize) -> Vec<Touch> {
+    pub fn touches(&self, planned: &[Planned], batch: usize) -> Vec<Touch> {
         let mut touches: Vec<Touch> = planned.iter().map(|planned| self.touch(planned, batch)).collect();
         segments::cut(&mut touches);
-        planned.iter_mut().zip(&touches).for_each(|(planned, touch)| planned.shard = touch.shard);
         touches
     }
 
@@ -138,9 +136,9 @@ impl Builder<'_> {
         self.fusions.gives_way_to_slope(x).then_some(x)
     }
 
-    /// The step of a node; none where it is computed for the whole batch when its stage is closed.
-    pub fn step(&mut self, planned: &Planned, slots: &Slots) -> Option<Step> {
-        let id = planned.node;
+    /// The step of a node, through which so many samples go together; none where it is computed for the whole batch when its
+    /// stage is closed.
+    pub fn step(&mut self, id: NodeId, shard: usize, slots: &Slots) -> Option<Step> {
         if let Some(back) = self.fusions.back(id) {
             return Some(self.back_step(id, &back, slots));
         }
@@ -151,7 +149,7 @@ impl Builder<'_> {
             self.sum(id, SumKind::Dense(DenseGradient { dense, x, dy }));
             return None;
         }
-        let work = self.work(planned);
+        let work = self.work(id, shard);
         let reads = match &node.op {
             Op::Input { name } => {
                 vec![Operand::Input { name: self.name(name), view: super::layout::view(&node.shape, [0; 4]) }]
@@ -214,8 +212,8 @@ impl Builder<'_> {
         }
     }
 
-    fn work(&mut self, planned: &Planned) -> Work {
-        let (graph, id) = (self.graph, planned.node);
+    fn work(&mut self, id: NodeId, shard: usize) -> Work {
+        let graph = self.graph;
         let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
         let view = |id: NodeId| *self.layout.view(id);
         let pool = |x: NodeId, y: NodeId, w: &Window| Pool { input: view(x), output: view(y), window: window(w) };
@@ -227,7 +225,7 @@ impl Builder<'_> {
             Op::MeanOverBatch => Work::SumOverBatch { sum: self.sum(id, SumKind::Mean) },
             Op::BatchStatistics => {
                 let positions = view(inputs[0]).height * view(inputs[0]).width;
-                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions, shard: planned.shard }) }
+                Work::Statistics { sum: self.sum(id, SumKind::Statistics { positions, shard }) }
             }
             Op::BatchNormSums { epsilon } => {
                 Work::BatchNormSums { epsilon: *epsilon, sum: self.sum(id, SumKind::Plain) }

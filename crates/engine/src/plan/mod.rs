@@ -179,8 +179,8 @@ impl Plan {
             packs: Vec::new(),
             sums: Vec::new(),
         };
-        let mut planned = build::planned(graph, &order, &layout, &fusions);
-        let touches = builder.touches(&mut planned, batch);
+        let planned = build::planned(graph, &order, &layout, &fusions);
+        let touches = builder.touches(&planned, batch);
         let outputs = graph.outputs().iter().map(|(_, id)| layout.root(*id)).collect::<Vec<_>>();
         let slots = Slots::new(graph.nodes().len(), &touches, &outputs, !keep_all);
         let mut stages = vec![Stage::default(); order.n_stages];
@@ -188,9 +188,9 @@ impl Plan {
         for (planned, touch) in planned.iter().zip(&touches) {
             let Stage { steps, segments, .. } = &mut stages[planned.stage];
             if segment.replace(touch.segment) != Some(touch.segment) {
-                segments.push(Segment { steps: steps.len()..steps.len(), shard: planned.shard });
+                segments.push(Segment { steps: steps.len()..steps.len(), shard: touch.shard });
             }
-            steps.extend(builder.step(planned, &slots));
+            steps.extend(builder.step(planned.node, touch.shard, &slots));
             segments.last_mut().expect("one is begun").steps.end = steps.len();
         }
         let output = |(name, id): &(String, NodeId)| Output {
