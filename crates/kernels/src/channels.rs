@@ -54,8 +54,7 @@ fn blocks(view: &View, plain: bool, n: usize) -> impl Iterator<Item = (Block, us
 
 /// Whether all views have the size of the first; whether all are without borders.
 fn check(views: &[&View]) -> bool {
-    let size = |view: &View| (view.height, view.width, view.channels);
-    assert!(views.iter().all(|view| size(view) == size(views[0])));
+    assert!(views.iter().all(|view| view.size() == views[0].size()));
     views.iter().all(|view| view.is_plain())
 }
 

@@ -41,6 +41,11 @@ impl View {
         n * self.image_pitch
     }
 
+    /// Height, width and channels.
+    pub fn size(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels]
+    }
+
     /// Whether there is no border, so that all numbers lie one after the other.
     pub fn is_plain(&self) -> bool {
         self.row_pitch == self.width * self.channels && self.image_pitch == self.height * self.row_pitch

@@ -112,6 +112,7 @@ fn band(step: &Step, to: &View, lines: Range<usize>) -> Option<Band> {
     match &mut part.work {
         Work::Convolve { product, .. } => {
             product.conv = product.conv.band(lines.clone(), view);
+            // What is added lies as the result does; of x the bands know their rows themselves.
             for read in part.reads.iter_mut().skip(1) {
                 *read = read.band(lines.clone());
             }
@@ -120,8 +121,7 @@ fn band(step: &Step, to: &View, lines: Range<usize>) -> Option<Band> {
         Work::MaxPool(pool) | Work::AveragePool(pool) => *pool = pool.band(lines, view),
         _ => {
             for read in part.reads.iter_mut().filter(|read| !matches!(read, Operand::Fixed(_))) {
-                let size = |view: &View| [view.height, view.width, view.channels];
-                *read = (size(read.view()) == size(to)).then(|| read.band(lines.clone()))?;
+                *read = (read.view().size() == to.size()).then(|| read.band(lines.clone()))?;
             }
         }
     }

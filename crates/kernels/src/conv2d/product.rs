@@ -159,8 +159,7 @@ impl Product {
         scratch: &mut [f32],
     ) {
         if let Some((view, added)) = epilogue.added {
-            let size = |view: &View| [view.height, view.width, view.channels];
-            assert!(size(view) == size(&self.conv.output) && added.len() >= view.len(n));
+            assert!(view.size() == self.conv.output.size() && added.len() >= view.len(n));
         }
         match self.method {
             Method::Direct => self.forward_directly(isa, n, x, packed, epilogue, y),
