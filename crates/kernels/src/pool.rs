@@ -166,7 +166,10 @@ impl Kernel for MaxPoolGradient<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let steps = [self.pool.input.row_pitch, self.pool.input.channels];
-        let (channels, tiling) = (self.pool.input.channels, self.pool.is_tiling());
+        let Window { kernel, stride, .. } = self.pool.window;
+        // Windows that share no pixel.
+        let apart = kernel[0] <= stride[0] && kernel[1] <= stride[1];
+        let channels = self.pool.input.channels;
         let (x, dy, dx) = (self.x.as_ptr(), self.dy.as_ptr(), self.dx.as_mut_ptr());
         self.pool.each_window(self.n, |at, from, down, right| {
             for channel in (0..channels).step_by(L::N) {
@@ -175,7 +178,8 @@ impl Kernel for MaxPoolGradient<'_> {
                 unsafe {
                     let (x, dx) = (x.add(at + channel), dx.add(at + channel));
                     let dy = load::<L>(dy.add(from + channel), count);
-                    match (tiling, down, right) {
+                    match (apart, down, right) {
+                        (true, 1, 1) => route::<L, true>(x, dx, dy, steps, 1, 1, count),
                         (true, 2, 2) => route::<L, true>(x, dx, dy, steps, 2, 2, count),
                         (true, ..) => route::<L, true>(x, dx, dy, steps, down, right, count),
                         (false, ..) => route::<L, false>(x, dx, dy, steps, down, right, count),
