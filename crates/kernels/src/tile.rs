@@ -5,6 +5,7 @@
 //! processor's peak; what separates tiles is how well they divide the work, so [`best`] chooses by the count of pixels.
 
 use crate::lanes::Lanes;
+use crate::prefetch::Beside;
 use crate::turn::MOST_LANES;
 
 /// Input numbers that belong to one output pixel: `outer` times `inner` runs of `len`.
@@ -136,7 +137,8 @@ impl Steps {
     }
 }
 
-/// [`multiply`] for pixels that are `steps` apart from `first` on.
+/// [`multiply`] for pixels that are `steps` apart from `first` on; what is done beside has a turn a number of a
+/// pixel with one vector, a turn for two numbers with two.
 ///
 /// # Safety
 /// As there.
@@ -148,6 +150,7 @@ pub(crate) unsafe fn multiply_apart<L: Lanes, const P: usize, const V: usize>(
     runs: &Runs,
     mut weights: *const f32,
     pitch: usize,
+    mut beside: impl Beside,
 ) {
     let unrolled = 4 / V;
     for start in runs.starts() {
@@ -156,6 +159,9 @@ pub(crate) unsafe fn multiply_apart<L: Lanes, const P: usize, const V: usize>(
             for k in 0..unrolled {
                 // SAFETY: the caller's promise.
                 unsafe { add_apart(acc, first.wrapping_add(k), steps, weights.wrapping_add(k * pitch)) };
+            }
+            for _ in 0..unrolled / V {
+                beside.turn();
             }
             // Else the compiler would count up the place of every pixel by itself.
             first = std::hint::black_box(first.wrapping_add(unrolled));

@@ -95,15 +95,9 @@ impl Builder<'_> {
         in_place.retain(|operand| reads.iter().filter(|read| *read == operand).count() == 1);
         let written = (!is_sum).then_some(result).into_iter().chain(self.aside(id));
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
-        let for_batch = matches!(self.graph.node(id).op, Op::DenseKernelGradient);
-        Touch {
-            reads,
-            writes,
-            in_place,
-            for_batch,
-            is_product: is_product(&self.graph.node(id).op),
-            ..Touch::default()
-        }
+        let op = &self.graph.node(id).op;
+        let for_batch = matches!(op, Op::DenseKernelGradient);
+        Touch { reads, writes, in_place, for_batch, is_product: is_product(op), ..Touch::default() }
     }
 
     /// What a product reads besides its own operand: what is added to its result, or what the gradient of the kernel
@@ -168,7 +162,7 @@ impl Builder<'_> {
         let pool = self.fusions.epilogue(id).and_then(|epilogue| epilogue.pool);
         let node = pool.map_or(result, |pool| pool.operand);
         let aside = self.aside(id).or(self.slope(id)).and_then(place);
-        Some(Step { node, work, reads, write, aside, bands: Vec::new() })
+        Some(Step { node, work, reads, write, aside, ahead: Vec::new(), bands: Vec::new() })
     }
 
     fn back_step(&mut self, id: NodeId, back: &Back, slots: &Slots) -> Step {
@@ -186,7 +180,15 @@ impl Builder<'_> {
             (slots.of(self.layout.root(dx)).expect("what is written has a slot"), *self.layout.view(dx))
         });
         let node = back.input_gradient.map_or(id, |(dx, _)| dx);
-        Step { node, work: Work::LivingGradients(gradients), reads, write, aside: None, bands: Vec::new() }
+        Step {
+            node,
+            work: Work::LivingGradients(gradients),
+            reads,
+            write,
+            aside: None,
+            ahead: Vec::new(),
+            bands: Vec::new(),
+        }
     }
 
     /// Where a value is read.
@@ -386,14 +388,11 @@ pub(super) fn window(window: &Window) -> kernels::Window {
 
 /// Whether a node is a product of samples and weights, or a gradient of one.
 fn is_product(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Conv2d { .. }
-            | Op::Dense
-            | Op::Conv2dInputGradient { .. }
-            | Op::DenseInputGradient
-            | Op::Conv2dKernelGradient { .. }
-    )
+    is_convolution(op) || matches!(op, Op::Dense | Op::DenseInputGradient)
+}
+
+fn is_convolution(op: &Op) -> bool {
+    matches!(op, Op::Conv2d { .. } | Op::Conv2dInputGradient { .. } | Op::Conv2dKernelGradient { .. })
 }
 
 /// Operands that a node's result may overwrite, best first.

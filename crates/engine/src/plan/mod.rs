@@ -6,6 +6,7 @@
 //! alone, so threads never show in the bits; what follows the threads changes none: the desks at which groups work, the
 //! bands of a single image. What an optimizer overwrites comes last, when the guarded outputs are known.
 
+mod ahead;
 mod bands;
 mod build;
 mod crops;
@@ -29,6 +30,7 @@ use kernels::View;
 use kernels::conv2d::{Arithmetic, Product};
 use kernels::dense::Dense;
 
+pub(crate) use ahead::{Ahead, MOST_AHEAD, Which};
 pub(crate) use bands::Band;
 pub(crate) use order::Order;
 pub(crate) use readers::Readers;
@@ -193,6 +195,7 @@ impl Plan {
             steps.extend(builder.step(planned.node, touch.shard, &slots));
             segments.last_mut().expect("one is begun").steps.end = steps.len();
         }
+        ahead::tell(&mut stages, &slots.slots);
         let output = |(name, id): &(String, NodeId)| Output {
             name: name.clone(),
             len: graph.shape(*id).len(batch),

@@ -13,7 +13,7 @@ use super::slots::Touch;
 const MOST: usize = 64;
 
 /// Numbers that a step of a shard reads and writes, so that what one step writes the next finds in the second-level cache.
-const STEP_NUMBERS: usize = 1 << 17;
+pub(super) const STEP_NUMBERS: usize = 1 << 17;
 
 /// Numbers that the steps of a stage write for a shard and that still stay in a cache: four second-level caches of 512 KiB,
 /// since what is overwritten is counted twice.

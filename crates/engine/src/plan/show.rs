@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Argument, Chain, DenseGradient, Fixed, Link, LinkWork, Operand, Pass, Plan, Step, Sum, SumKind, Work};
+use super::{
+    Argument, Chain, DenseGradient, Fixed, Link, LinkWork, Operand, Pass, Plan, Step, Sum, SumKind, Which, Work,
+};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,6 +24,7 @@ impl fmt::Display for Plan {
                 writeln!(f, "  shards of {}", segment.shard.min(batch))?;
                 for step in &stage.steps[segment.steps.clone()] {
                     writeln!(f, "    {step}")?;
+                    show_ahead(f, step)?;
                 }
             }
             for sum in stage.sums.iter().map(|index| &self.sums[*index]) {
@@ -69,6 +72,18 @@ impl Plan {
             bytes(sums),
             bytes(whole)
         )
+    }
+}
+
+/// What a step asks for: of this shard, then of the next.
+fn show_ahead(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    let of = |shard: Which| -> String {
+        let asked = step.ahead.iter().filter(|ahead| ahead.shard == shard);
+        asked.map(|ahead| format!(" s{}", ahead.slot)).collect()
+    };
+    match step.ahead.is_empty() {
+        true => Ok(()),
+        false => writeln!(f, "      asks for{}; of the next shard for{}", of(Which::This), of(Which::Next)),
     }
 }
 

@@ -8,7 +8,7 @@ use kernels::conv2d::{Method, Pooled, Product, Size};
 use kernels::dense::Dense;
 use kernels::pool::Pool;
 
-use super::Band;
+use super::{Ahead, Band};
 
 /// A value of the whole batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,6 +174,8 @@ pub(crate) struct Step {
     pub write: Option<(usize, View)>,
     /// The same of what is kept besides: the winners of a pool, or the slope in the place of what is read.
     pub aside: Option<(usize, View)>,
+    /// What it asks for while it computes.
+    pub ahead: Vec<Ahead>,
     /// Its parts, where threads share it.
     pub bands: Vec<Band>,
 }

@@ -137,7 +137,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
     // SAFETY: the windows of the pixels and the rows of weights can be read.
     unsafe {
         match is_in_row {
-            true => tile::multiply_apart(&mut acc, pixels[0], &strip.steps, strip.runs, strip.weights, strip.pitch),
+            true => tile::multiply_apart(&mut acc, pixels[0], &strip.steps, strip.runs, strip.weights, strip.pitch, ()),
             false => tile::multiply(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch),
         }
     }

@@ -163,7 +163,9 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
             }
         }
         match is_in_row {
-            true => tile::multiply_apart(&mut acc, gradients[0], &strip.steps, strip.runs, strip.weights, strip.pitch),
+            true => {
+                tile::multiply_apart(&mut acc, gradients[0], &strip.steps, strip.runs, strip.weights, strip.pitch, ())
+            }
             false => tile::multiply(&mut acc, &gradients, strip.runs, strip.weights, strip.pitch),
         }
         for p in 0..P {

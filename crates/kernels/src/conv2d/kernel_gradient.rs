@@ -9,6 +9,7 @@ use super::{Conv2d, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::Beside;
 use crate::tile::{for_tile, lanes_of};
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
@@ -115,7 +116,7 @@ impl KernelGradient<'_> {
                             let to = gradient[(run * runs.len + done) * width + first..].as_mut_ptr();
                             // SAFETY: `check` asserted that windows and gradients of all pixels lie in their slices; the
                             // gradient's block has `ks` rows of `width` numbers here, written from `first` on.
-                            unsafe { for_tile!(ks, vectors, tile_of::<L>(&strip, start + done, to)) };
+                            unsafe { for_tile!(ks, vectors, tile_of::<L>(&strip, start + done, to, ())) };
                             done += ks;
                         }
                     }
@@ -146,13 +147,18 @@ pub(super) struct Strip<'a> {
     pub begin: bool,
 }
 
-/// Adds `K` rows of the gradient over all pixels.
+/// Adds `K` rows of the gradient over all pixels, each a turn of what is done beside.
 ///
 /// # Safety
 /// For every pixel of the walk `K` inputs from `offset` on and the strip's channels of `dy` can be read; `K` rows of the
 /// strip's lanes can be written at `to`.
 #[inline(always)]
-pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(strip: &Strip, offset: usize, to: *mut f32) {
+pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(
+    strip: &Strip,
+    offset: usize,
+    to: *mut f32,
+    mut beside: impl Beside,
+) {
     let walk = strip.walk;
     let full = strip.channels == V * L::N;
     let mut acc = [[L::splat(0.0); V]; K];
@@ -176,6 +182,7 @@ pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(strip: &S
                     }
                     x = x.wrapping_add(walk.input[3]);
                     dy = dy.wrapping_add(walk.output[3]);
+                    beside.turn();
                 }
             }
         }

@@ -43,6 +43,8 @@ pub struct Epilogue<'a> {
     /// Added number by number: images as large as the result, and how they lie.
     pub added: Option<(&'a View, &'a [f32])>,
     pub relu: bool,
+    /// What others will touch, which is brought into the cache meanwhile.
+    pub ahead: &'a [&'a [f32]],
 }
 
 /// What both gradients of a convolution read and write.
@@ -59,6 +61,8 @@ pub struct BothGradients<'a> {
     pub begin: bool,
     /// The kernel's, packed.
     pub gradient: &'a mut [f32],
+    /// What others will touch, which is brought into the cache meanwhile.
+    pub ahead: &'a [&'a [f32]],
 }
 
 /// Channels, of inputs and outputs each, from which on fewer multiplications outweigh the transforms
@@ -168,7 +172,7 @@ impl Product {
     }
 
     fn forward_directly(&self, isa: Isa, n: usize, x: &[f32], packed: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
-        let Epilogue { bias, added, relu } = epilogue;
+        let Epilogue { bias, added, relu, .. } = epilogue;
         forward::forward(isa, &self.conv, n, x, packed, bias, relu && added.is_none(), y);
         if let Some((view, added)) = added {
             let rule = if relu { Binary::AddRelu } else { Binary::Add };
@@ -191,7 +195,7 @@ impl Product {
         if let Method::Winograd(size) = self.method {
             return size.gradients(isa, &self.conv, n, both, scratch);
         }
-        let BothGradients { view, x, dy, packed, dx, begin, gradient } = both;
+        let BothGradients { view, x, dy, packed, dx, begin, gradient, .. } = both;
         self.input_gradient(isa, n, dy, packed, dx, scratch);
         let of_x = Product { conv: Conv2d { input: *view, ..self.conv }, ..*self };
         of_x.kernel_gradient(isa, n, x, dy, begin, gradient, scratch);

@@ -145,7 +145,8 @@ fn check(shape: Shape) {
             // A sum that relu takes away may have been the largest.
             assert_close_at(largest(&y_true), "forward with relu", &shape, way, &y, &relu_true);
             for relu in [false, true] {
-                let epilogue = Epilogue { added: Some((&added_view, &added)), relu, ..epilogue };
+                let ahead = &[&added[..], &kernel];
+                let epilogue = Epilogue { added: Some((&added_view, &added)), relu, ahead, ..epilogue };
                 product.forward(isa, shape.n, &x, &packed, epilogue, &mut y, &mut scratch);
                 let expected: Vec<f64> = sum_true.iter().map(|y| if relu { y.max(0.0) } else { *y }).collect();
                 assert_close_at(largest(&sum_true), "forward with a sum", &shape, way, &y, &expected);
@@ -166,9 +167,10 @@ fn check(shape: Shape) {
             let plain = View::plain(shape.size[0], shape.size[1], shape.inputs);
             let to_plain = Product { conv: Conv2d { input: plain, ..conv }, ..product };
             let (mut plain_dx, mut gradient_of_both) = (vec![7.0; plain.len(shape.n)], vec![7.0; gradient.len()]);
+            let ahead = &[&kernel[..], &bias];
             let mut both = |n: usize, [x, dy]: [&[f32]; 2], first: usize, begin: bool| {
                 let (dx, gradient) = (&mut plain_dx[plain.len(first)..], &mut gradient_of_both[..]);
-                let both = BothGradients { view: &conv.input, x, dy, packed: &transposed, dx, begin, gradient };
+                let both = BothGradients { view: &conv.input, x, dy, packed: &transposed, dx, begin, gradient, ahead };
                 to_plain.gradients(isa, n, both, &mut scratch);
             };
             both(1, [whole_x, whole_dy], 0, true);

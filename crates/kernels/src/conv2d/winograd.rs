@@ -14,6 +14,7 @@ mod transform;
 use std::ops::Range;
 
 use super::{BothGradients, Conv2d, Epilogue};
+use crate::prefetch::Ahead;
 use crate::{Isa, View};
 pub(super) use pack::Reader;
 use pack::{Pack, Unpack};
@@ -142,7 +143,7 @@ impl Size {
 
     /// As [`super::Product::gradients`]: dy is transformed once for both.
     pub(super) fn gradients(self, isa: Isa, conv: &Conv2d, n: usize, both: BothGradients<'_>, scratch: &mut [f32]) {
-        let BothGradients { view, x, dy, packed, dx, begin, gradient } = both;
+        let BothGradients { view, x, dy, packed, dx, begin, gradient, ahead } = both;
         let of_x = &Conv2d { input: *view, ..*conv };
         of_x.check(n, x.len(), dy.len());
         assert!(dx.len() >= conv.input.len(n) && dy.len() >= conv.output.len(n));
@@ -156,7 +157,7 @@ impl Size {
         }
         let (x, dy) = (x.as_ptr(), dy.as_ptr());
         let (packed, dx, gradient) = (packed.as_ptr(), dx.as_mut_ptr(), gradient.as_mut_ptr());
-        self.run(isa, conv, n, Pass::Gradients { of_x, x, dy, packed, dx, begin, gradient }, scratch);
+        self.run(isa, conv, n, Pass::Gradients { of_x, x, dy, packed, dx, begin, gradient, ahead }, scratch);
     }
 
     /// As [`super::Product::kernel_gradient`], of the transformed kernel.
@@ -202,6 +203,16 @@ impl Size {
         let total = n * rows * columns;
         // Chunks are alike: a small one at the end would read all weights for a few tiles.
         let alike = total.div_ceil(total.div_ceil(most).max(1));
+        let vectors = |channels: usize| channels.div_ceil(isa.lanes());
+        let products = |from: &View, to: &View| places * total * from.channels * vectors(to.channels);
+        let ahead = &mut match pass {
+            Pass::Forward { epilogue, .. } => Ahead::new(epilogue.ahead, products(&conv.input, &conv.output)),
+            Pass::Gradients { ahead, .. } => {
+                let back = products(&conv.output, &conv.input);
+                Ahead::new(ahead, back + products(&conv.input, &conv.output))
+            }
+            Pass::InputGradient { .. } | Pass::KernelGradient { .. } => Ahead::new(&[], 1),
+        };
         for first in (0..total).step_by(alike.max(1)) {
             let tiles = alike.min(total - first);
             let transform = |conv: &Conv2d, side: Side<'_>| {
@@ -215,30 +226,31 @@ impl Size {
                 Pass::Forward { x, packed: weights, epilogue, y } => {
                     transform(conv, Side::Inputs(x));
                     // Results lie where no cache holds them; their lines are fetched while there are products to compute.
-                    let ahead = self.span(&conv.output, [rows, columns], first..first + tiles, y);
-                    isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs, ahead });
+                    let next = self.span(&conv.output, [rows, columns], first..first + tiles, y);
+                    isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs, next, ahead });
                     transform(conv, Side::Outputs { epilogue, y });
                 }
                 Pass::InputGradient { dy, packed: weights, dx } => {
                     transform(conv, Side::Gradients(dy));
-                    let ahead = Span { start: dx, len: 0 };
-                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, ahead });
+                    let next = Span { start: dx, len: 0 };
+                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, next, ahead });
                     transform(conv, Side::AddToInputs(dx));
                 }
-                Pass::Gradients { of_x, x, dy, packed: weights, dx, begin, gradient } => {
+                Pass::Gradients { of_x, x, dy, packed: weights, dx, begin, gradient, .. } => {
                     transform(conv, Side::Gradients(dy));
-                    let ahead = Span { start: dx, len: 0 };
-                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, ahead });
+                    // x may lie where no cache holds it.
+                    let next = self.span(&of_x.input, [rows, columns], first..first + tiles, x);
+                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, next, ahead });
                     transform(conv, Side::AddToInputs(dx));
                     transform(of_x, Side::Inputs(x));
                     let begin = begin && first == 0;
-                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient });
+                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient, ahead });
                 }
                 Pass::KernelGradient { x, dy, begin, packed: gradient } => {
                     transform(conv, Side::Inputs(x));
                     transform(conv, Side::Gradients(dy));
                     let begin = begin && first == 0;
-                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient });
+                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient, ahead });
                 }
             }
         }
@@ -274,6 +286,7 @@ enum Pass<'a> {
         dx: *mut f32,
         begin: bool,
         gradient: *mut f32,
+        ahead: &'a [&'a [f32]],
     },
     KernelGradient {
         x: *const f32,

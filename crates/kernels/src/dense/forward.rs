@@ -89,7 +89,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     let kernel = forward.kernel[unit * features..].as_ptr();
     let (steps, runs) = (Steps::of(features), Runs::one(features));
     // SAFETY: the kernel has these rows of `features` numbers, and the panel as many lines.
-    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, kernel, &steps, &runs, panel, V * L::N) };
+    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, kernel, &steps, &runs, panel, V * L::N, ()) };
     let mut numbers = [0.0; _];
     tile::copy::<L, P, V>(&acc, &mut numbers);
     let rows = forward.y[(first + strip.first) * units..].chunks_exact_mut(units).take(strip.samples);

@@ -101,7 +101,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
                 }
             }
         }
-        tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel, strip.pitch);
+        tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel, strip.pitch, ());
         for (p, acc) in acc.iter().enumerate() {
             for (v, value) in acc.iter().enumerate() {
                 let to = dx.add(p * features + v * L::N);

@@ -92,7 +92,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_
     let to = strip.gradient[unit * strip.features..].as_mut_ptr();
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: rows and panel as the caller promises.
-    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel.as_ptr(), V * L::N) };
+    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel.as_ptr(), V * L::N, ()) };
     let mut numbers = [0.0; _];
     tile::copy::<L, P, V>(&acc, &mut numbers);
     for p in 0..P {

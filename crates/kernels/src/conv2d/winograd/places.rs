@@ -6,7 +6,7 @@ use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::prefetch_from;
+use crate::prefetch::{Ahead, prefetch_from};
 use crate::tile::{self, Runs, Steps, for_tile};
 
 /// Transformed numbers of some tiles, `[place][tile][pitch]`.
@@ -65,29 +65,31 @@ fn strips<L: Lanes>(outputs: usize) -> impl Iterator<Item = Strip> {
 
 /// `to[place][tile] = from[place][tile] · weights[place]`, with weights packed in blocks of outputs. Whoever makes it has
 /// seen that both fields hold `tiles` tiles at each of `places` places, and the weights theirs.
-pub(super) struct Multiply {
+pub(super) struct Multiply<'a, 'b> {
     pub places: usize,
     pub tiles: usize,
     pub from: Field,
     pub weights: *const f32,
     pub to: Field,
-    /// What is written next, and fetched meanwhile.
-    pub ahead: Span,
+    /// What is read or written next, and fetched meanwhile.
+    pub next: Span,
+    /// What others will touch, fetched meanwhile as well.
+    pub ahead: &'a mut Ahead<'b>,
 }
 
-impl Kernel for Multiply {
+impl Kernel for Multiply<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Multiply { places, tiles, from, weights, to, ahead } = self;
-        let share = ahead.len.div_ceil(places);
+        let Multiply { places, tiles, from, weights, to, next, ahead } = self;
+        let share = next.len.div_ceil(places);
         let width = width(to.channels);
         let place_len = packed_place(to.channels, from.channels);
         let pixels = [1, 2].map(|vectors| tile::best::<L>(tiles, vectors));
         for place in 0..places {
-            let fetched = (place * share).min(ahead.len);
-            prefetch_from(ahead.start.wrapping_add(fetched), share.min(ahead.len - fetched));
+            let fetched = (place * share).min(next.len);
+            prefetch_from(next.start.wrapping_add(fetched), share.min(next.len - fetched));
             for strip in strips::<L>(to.channels) {
                 let block = strip.first / width * width * from.channels + strip.first % width;
                 let matrix = Matrix {
@@ -101,11 +103,14 @@ impl Kernel for Multiply {
                     tiles,
                 };
                 // SAFETY: fields and weights have room, as their maker has seen; a strip's vectors end where the pitch does at the latest.
-                unsafe { for_tile!(pixels[strip.vectors - 1], strip.vectors, rows::<L>(&matrix)) }
+                unsafe { for_tile!(pixels[strip.vectors - 1], strip.vectors, rows::<L>(&matrix, ahead)) }
             }
         }
     }
 }
+
+/// Sums of the largest tile that asks for others' values.
+const MOST_ASKING: usize = 26;
 
 /// The product of one strip at one place.
 struct Matrix {
@@ -122,7 +127,7 @@ struct Matrix {
 /// # Safety
 /// At least `P` tiles can be read, and written with `V` vectors; so can the weights.
 #[inline(always)]
-unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix) {
+unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix, ahead: &mut Ahead<'_>) {
     let (steps, runs) = (Steps::of(matrix.from_pitch), Runs::one(matrix.inputs));
     let mut done = 0;
     while done < matrix.tiles {
@@ -132,7 +137,14 @@ unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix) {
         let mut acc = [[L::splat(0.0); V]; P];
         // SAFETY: the caller's promise, for tiles `done..done + P`.
         unsafe {
-            tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, matrix.weights, matrix.width);
+            let (weights, width) = (matrix.weights, matrix.width);
+            // A tile that takes all registers has none to ask with.
+            if P * V > MOST_ASKING {
+                tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, ());
+            } else {
+                let beside = ahead.during(matrix.inputs / V, P * V * V);
+                tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, beside);
+            }
             for p in 0..P {
                 for v in 0..V {
                     acc[p][v].store(matrix.to.add((done + p) * matrix.to_pitch + v * L::N));
@@ -145,7 +157,7 @@ unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix) {
 
 /// `gradient[place][input][output] += sum over tiles of x[place][tile] · dy[place][tile]`, packed. Whoever makes it has
 /// seen that both fields hold `tiles` tiles at each of `places` places, and the gradient its blocks.
-pub(super) struct AddOuter {
+pub(super) struct AddOuter<'a, 'b> {
     pub places: usize,
     pub tiles: usize,
     pub x: Field,
@@ -153,14 +165,16 @@ pub(super) struct AddOuter {
     /// Whether what is there is overwritten.
     pub begin: bool,
     pub gradient: *mut f32,
+    /// What others will touch, fetched meanwhile.
+    pub ahead: &'a mut Ahead<'b>,
 }
 
-impl Kernel for AddOuter {
+impl Kernel for AddOuter<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let AddOuter { places, tiles, x, dy, begin, gradient } = self;
+        let AddOuter { places, tiles, x, dy, begin, gradient, ahead } = self;
         let width = width(dy.channels);
         let place_len = packed_place(dy.channels, x.channels);
         let walk = Walk { n: 1, rows: 1, columns: tiles, input: [0, 0, 0, x.pitch], output: [0, 0, 0, dy.pitch] };
@@ -178,9 +192,10 @@ impl Kernel for AddOuter {
                 let most = kernel_gradient::most_rows::<L>(strip.vectors);
                 for first in (0..x.channels).step_by(most) {
                     let rows = most.min(x.channels - first);
+                    let beside = ahead.during(tiles, rows * strip.vectors);
                     let to = gradient.wrapping_add(place * place_len + block + first * width);
                     // SAFETY: fields and gradient have room, as their maker has seen: for inputs `first..first + rows` and the strip's outputs.
-                    unsafe { for_tile!(rows, strip.vectors, gradient_tile::<L>(&operands, first, to)) };
+                    unsafe { for_tile!(rows, strip.vectors, gradient_tile::<L>(&operands, first, to, beside)) };
                 }
             }
         }

@@ -220,7 +220,7 @@ unsafe fn transform_gradient<L: Lanes, F: Transform<M, T>, const M: usize, const
 unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize>(
     chunk: &Chunk<'_>,
     transform: F,
-    Epilogue { bias, added, relu }: Epilogue<'_>,
+    Epilogue { bias, added, relu, .. }: Epilogue<'_>,
     y: *mut f32,
 ) {
     let (output, place) = (&chunk.conv.output, chunk.outputs.place);
