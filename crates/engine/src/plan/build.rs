@@ -56,6 +56,7 @@ impl Builder<'_> {
     /// What the steps do to memory, in the segments that follow from it.
     pub fn touches(&self, planned: &[Planned], batch: usize) -> Vec<Touch> {
         let mut touches: Vec<Touch> = planned.iter().map(|planned| self.touch(planned, batch)).collect();
+        segments::leave_room(&mut touches);
         segments::cut(&mut touches);
         touches
     }
@@ -97,7 +98,8 @@ impl Builder<'_> {
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
         let op = &self.graph.node(id).op;
         let for_batch = matches!(op, Op::DenseKernelGradient);
-        Touch { reads, writes, in_place, for_batch, is_product: is_product(op), ..Touch::default() }
+        let (is_product, is_convolution) = (is_product(op), is_convolution(op));
+        Touch { reads, writes, in_place, for_batch, is_product, is_convolution, ..Touch::default() }
     }
 
     /// What a product reads besides its own operand: what is added to its result, or what the gradient of the kernel

@@ -37,6 +37,18 @@ pub(super) fn shard(numbers: usize, batch: usize) -> usize {
     (1 << fit.log2().round() as usize).min(batch.next_power_of_two())
 }
 
+/// Halves the shards of stages whose only product is a convolution, as between batch norms: nearly all that they read is
+/// kept for the batch, and what is asked for ([`super::ahead`]) wants half of the cache.
+pub(super) fn leave_room(touches: &mut [Touch]) {
+    for stage in touches.chunk_by_mut(|a, b| a.stage == b.stage) {
+        let mut products = stage.iter().filter(|touch| touch.is_product);
+        let only = products.next().filter(|_| products.next().is_none());
+        if only.is_some_and(|touch| touch.is_convolution) {
+            stage.iter_mut().for_each(|touch| touch.shard = (touch.shard / 2).max(1));
+        }
+    }
+}
+
 /// Cuts what the steps do into segments, which all of them are told.
 pub(super) fn cut(touches: &mut [Touch]) {
     let mut segment = 0;
@@ -100,6 +112,23 @@ mod tests {
     fn passes_stay_with_the_products_before_them_and_stages_apart() {
         assert_eq!(segments("P0:2 p0:64 p0:64 P0:2", STAGE_NUMBERS), [(0, 2); 4]);
         assert_eq!(segments("p0:64 P0:2 P1:2", STAGE_NUMBERS), [(0, 2), (0, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn a_convolution_alone_leaves_room() {
+        let of = |stage: usize, shard: usize, is_product: bool, is_convolution: bool| Touch {
+            stage,
+            shard,
+            is_product,
+            is_convolution,
+            ..Touch::default()
+        };
+        let two = [of(0, 8, true, true), of(0, 4, true, false)];
+        let alone = [of(1, 4, false, false), of(1, 1, true, true)];
+        let none = [of(2, 4, false, false), of(3, 4, true, false)];
+        let mut touches = [two, alone, none].concat();
+        leave_room(&mut touches);
+        assert_eq!(touches.iter().map(|touch| touch.shard).collect::<Vec<_>>(), [8, 4, 2, 1, 4, 4]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) struct Touch {
     /// Numbers of a sample that it writes.
     pub written: usize,
     pub is_product: bool,
+    pub is_convolution: bool,
     pub reads: Vec<NodeId>,
     pub writes: Vec<(NodeId, View)>,
     /// What is read and may be overwritten by the first result, best first.
