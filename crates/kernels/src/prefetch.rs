@@ -1,7 +1,6 @@
 //! Asking for memory before it is read or written.
 
-/// Numbers of a line of the cache.
-const LINE: usize = 16;
+use crate::buffer::LINE;
 
 /// Begins to bring numbers into the first-level cache, and returns at once. Where a processor has no such instruction
 /// nothing happens.
