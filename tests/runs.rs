@@ -224,3 +224,19 @@ fn the_other_commands_work_on_a_finished_run() {
     place.call(&["data", &small(&place), "--preview", preview.to_str().unwrap()]).expect(0);
     assert!(preview.is_file());
 }
+
+#[test]
+fn a_proof_that_cannot_be_is_told_before_the_training() {
+    let place = Place::new();
+    let run = ["run", "experiments/digits_quickstart.yaml", "train.epochs=1"];
+    let nowhere = place.folder.path().join("libonnxruntime.so");
+    let call = |arguments: &[&str]| {
+        let mut command = place.etalon(arguments);
+        Said::of(command.env("ORT_DYLIB_PATH", &nowhere).output().expect("the program runs"))
+    };
+    let said = call(&run).expect(2);
+    assert!(said.err.contains("ORT_DYLIB_PATH names no file"), "{}", said.err);
+    assert!(said.err.contains("`export.proof=none`"), "{}", said.err);
+    assert!(!said.err.contains("epoch 1/1") && !place.runs().exists(), "{}", said.err);
+    call(&[&run[..], &["export.proof=none"]].concat()).expect(0);
+}

@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::network_table::network_table;
 use crate::progress::{Loudness, Progress, Shown};
 use crate::recorders::{Beginning, Recorders};
-use crate::{interrupt, logging, terminal};
+use crate::{interrupt, library, logging, terminal};
 
 /// A run that came to an end: its directory, what there is to know of it, and how it ended.
 pub struct Finished {
@@ -42,6 +42,7 @@ pub fn start(prepared: &Prepared, common: &Common, reach: Reach) -> Result<Finis
     if interrupt::is_asked() {
         return Err(Failure::Interrupted("interrupted before the run began".to_string()));
     }
+    can_prove(checked)?;
     let begin = Start { experiment: &checked.written, resolved: &checked.resolved, run: &run };
     let directory = RunDirectory::create(&common.runs_dir, &begin).map_err(Failure::work)?;
     work(prepared, directory, common, &Stretch { resumes: false, reach })
@@ -55,10 +56,21 @@ pub fn resume(word: &Path, common: &Common, reach: Reach) -> Result<Finished, Fa
     }
     let directory = RunDirectory::open(&found.directory).map_err(Failure::work)?;
     let checked = experiment::read(&directory.file(files::RESOLVED), &[], &common.data_dirs())?;
+    can_prove(&checked)?;
     let prepared = Prepared::open(checked, common)?;
     same_data(&found, &prepared)?;
     let has_checkpoint = directory.file(files::LAST).is_file();
     work(&prepared, directory, common, &Stretch { resumes: has_checkpoint, reach })
+}
+
+/// Whether what the proof needs is here: better said before the training than after.
+fn can_prove(checked: &Checked) -> Result<(), Failure> {
+    let export = &checked.experiment.export;
+    if export.onnx.is_none() || export.proof.is_none() {
+        return Ok(());
+    }
+    let without = "`export.proof=none` trains without a proof";
+    library::onnx_runtime().map(|_| ()).map_err(|error| Failure::Work(format!("{error}; {without}")))
 }
 
 pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
