@@ -5,7 +5,7 @@ use kernels::{Isa, View};
 
 use super::group::{Context, Shard};
 use crate::Input;
-use crate::plan::{Operand, Step};
+use crate::plan::{Ahead, MOST_AHEAD, Operand, Step, Which};
 
 /// What a step reads: the operands of one shard.
 pub(super) struct Reader<'a> {
@@ -29,6 +29,22 @@ impl<'a> Reader<'a> {
             },
             Operand::Fixed(_) => panic!("{} reads samples", self.step.node),
         }
+    }
+
+    /// What the step asks for while it computes; nothing behind the last.
+    pub fn ahead(&self) -> [&'a [f32]; MOST_AHEAD] {
+        let mut slices = [&[][..]; MOST_AHEAD];
+        for (slice, Ahead { slot, view, shard }) in slices.iter_mut().zip(&self.step.ahead) {
+            let start = match shard {
+                Which::This => self.shard.local.start,
+                Which::Next => self.shard.local.end,
+            };
+            // Behind the last shard there is none, and what is written just now is somewhere else.
+            let numbers = &self.slots[*slot];
+            let start = view.len(start).min(numbers.len());
+            *slice = &numbers[start..(start + view.len(self.shard.n)).min(numbers.len())];
+        }
+        slices
     }
 
     /// An operand of the whole batch.

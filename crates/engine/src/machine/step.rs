@@ -12,7 +12,7 @@ use super::group::{Context, Shard};
 use super::pointwise::{self, activation_of, binary_op};
 use super::reader::Reader;
 use super::samples::runs;
-use crate::plan::{Ahead, MOST_AHEAD, Step, SumKind, Which, Work};
+use crate::plan::{Step, SumKind, Work};
 
 /// Computes the value that a step stores, and what it keeps besides. Where it overwrites an operand, `y` holds that operand.
 pub(crate) fn compute(
@@ -90,8 +90,7 @@ fn compute_product(read: &Reader<'_>, scratch: &mut [f32], winners: Option<&mut 
         Work::Convolve { product, packed, bias, added, relu } => {
             let (packed, bias) = context.kernel(*packed, *bias);
             let added = added.then(|| (read.view(1), read.samples(1)));
-            let (slices, len) = ahead(read);
-            let epilogue = conv2d::Epilogue { bias, added, relu: *relu, ahead: &slices[..len] };
+            let epilogue = conv2d::Epilogue { bias, added, relu: *relu, ahead: &read.ahead() };
             product.forward(isa, n, read.samples(0), packed, epilogue, y, scratch);
         }
         Work::ConvolvePool { pooled, packed, bias } => {
@@ -111,23 +110,6 @@ fn compute_product(read: &Reader<'_>, scratch: &mut [f32], winners: Option<&mut 
         }
         other => unreachable!("{} is no product", other.name()),
     }
-}
-
-/// What a step asks for while it computes, and how much it is.
-fn ahead<'a>(read: &Reader<'a>) -> ([&'a [f32]; MOST_AHEAD], usize) {
-    let mut slices = [&[][..]; MOST_AHEAD];
-    let (local, n) = (&read.shard.local, read.shard.n);
-    for (slice, Ahead { slot, view, shard }) in slices.iter_mut().zip(&read.step.ahead) {
-        let start = match shard {
-            Which::This => local.start,
-            Which::Next => local.end,
-        };
-        // Behind the last shard there is none, and what is written just now is somewhere else.
-        let numbers = &read.slots[*slot];
-        let start = view.len(start).min(numbers.len());
-        *slice = &numbers[start..(start + view.len(n)).min(numbers.len())];
-    }
-    (slices, read.step.ahead.len())
 }
 
 /// Puts the first operand where the result is made, unless it is there.
@@ -225,8 +207,7 @@ pub(crate) fn kernel_gradient(
     match (&step.work, dx) {
         (Work::ConvolveGradients { product, packed, .. }, Some(dx)) => {
             let (dy, x, packed) = (read.samples(0), read.samples(1), context.packs[*packed].kernel());
-            let (slices, len) = ahead(&read);
-            let ahead = &slices[..len];
+            let ahead = &read.ahead();
             let both = conv2d::BothGradients { view: read.view(1), x, dy, packed, dx, begin, gradient, ahead };
             product.gradients(isa, n, both, scratch);
         }
