@@ -42,7 +42,8 @@ pub fn start(prepared: &Prepared, common: &Common, reach: Reach) -> Result<Finis
     if interrupt::is_asked() {
         return Err(Failure::Interrupted("interrupted before the run began".to_string()));
     }
-    can_prove(checked)?;
+    let without = |error| Failure::Work(format!("{error}; `export.proof=none` trains without a proof"));
+    can_prove(checked).map_err(without)?;
     let begin = Start { experiment: &checked.written, resolved: &checked.resolved, run: &run };
     let directory = RunDirectory::create(&common.runs_dir, &begin).map_err(Failure::work)?;
     work(prepared, directory, common, &Stretch { resumes: false, reach })
@@ -56,7 +57,7 @@ pub fn resume(word: &Path, common: &Common, reach: Reach) -> Result<Finished, Fa
     }
     let directory = RunDirectory::open(&found.directory).map_err(Failure::work)?;
     let checked = experiment::read(&directory.file(files::RESOLVED), &[], &common.data_dirs())?;
-    can_prove(&checked)?;
+    can_prove(&checked).map_err(Failure::Work)?;
     let prepared = Prepared::open(checked, common)?;
     same_data(&found, &prepared)?;
     let has_checkpoint = directory.file(files::LAST).is_file();
@@ -64,13 +65,12 @@ pub fn resume(word: &Path, common: &Common, reach: Reach) -> Result<Finished, Fa
 }
 
 /// Whether what the proof needs is here: better said before the training than after.
-fn can_prove(checked: &Checked) -> Result<(), Failure> {
+fn can_prove(checked: &Checked) -> Result<(), String> {
     let export = &checked.experiment.export;
-    if export.onnx.is_none() || export.proof.is_none() {
-        return Ok(());
+    if export.onnx.is_some() && export.proof.is_some() {
+        library::onnx_runtime()?;
     }
-    let without = "`export.proof=none` trains without a proof";
-    library::onnx_runtime().map(|_| ()).map_err(|error| Failure::Work(format!("{error}; {without}")))
+    Ok(())
 }
 
 pub(super) fn same_data(run: &Run, prepared: &Prepared) -> Result<(), Failure> {
