@@ -52,6 +52,12 @@ impl Pool {
         self.window.kernel == self.window.stride && self.window.padding[..2] == [0, 0]
     }
 
+    /// Whether no pixel is in two windows.
+    fn is_apart(&self) -> bool {
+        let Window { kernel, stride, .. } = self.window;
+        kernel[0] <= stride[0] && kernel[1] <= stride[1]
+    }
+
     /// Calls `visit(first number of the window in x, number of y, taps down, taps right)` for every pixel of y.
     #[inline(always)]
     fn each_window(&self, n: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
@@ -166,10 +172,7 @@ impl Kernel for MaxPoolGradient<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let steps = [self.pool.input.row_pitch, self.pool.input.channels];
-        let Window { kernel, stride, .. } = self.pool.window;
-        // Windows that share no pixel.
-        let apart = kernel[0] <= stride[0] && kernel[1] <= stride[1];
-        let channels = self.pool.input.channels;
+        let (channels, apart) = (self.pool.input.channels, self.pool.is_apart());
         let (x, dy, dx) = (self.x.as_ptr(), self.dy.as_ptr(), self.dx.as_mut_ptr());
         self.pool.each_window(self.n, |at, from, down, right| {
             for channel in (0..channels).step_by(L::N) {
@@ -190,7 +193,7 @@ impl Kernel for MaxPoolGradient<'_> {
     }
 }
 
-/// Hands `dy` to the first maximum of a window: written where windows lie side by side (`ONCE`), else added.
+/// Hands `dy` to the first maximum of a window: written where no pixel is in two windows (`ONCE`), else added.
 ///
 /// # Safety
 /// `count <= N` numbers can be read and written at each of the `down` by `right` pixels.
