@@ -20,11 +20,22 @@ pub(crate) fn prefetch_from(numbers: *const f32, len: usize) {
 /// The same of the line that holds this number, which need not be there.
 #[inline(always)]
 pub(crate) fn prefetch_line(number: *const f32) {
+    prefetch_to::<false>(number);
+}
+
+/// The same, where the line is used much later (`FAR`) into the second-level cache only.
+#[inline(always)]
+fn prefetch_to<const FAR: bool>(number: *const f32) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
         // SAFETY: every x86-64 processor has the instruction, which changes nothing but the caches.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(number.cast()) };
+        unsafe {
+            match FAR {
+                true => _mm_prefetch::<_MM_HINT_T1>(number.cast()),
+                false => _mm_prefetch::<_MM_HINT_T0>(number.cast()),
+            }
+        };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = number;
@@ -53,12 +64,7 @@ pub(crate) struct Asking {
 impl Beside for Asking {
     #[inline(always)]
     fn turn(&mut self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-            // SAFETY: as above.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.at.cast()) };
-        }
+        prefetch_to::<true>(self.at);
         self.at = self.at.wrapping_byte_add(self.step);
     }
 }
