@@ -190,6 +190,18 @@ impl Size {
         Span { start: y.wrapping_add(start), len: end - start }
     }
 
+    /// What a pass over so many tiles asks for, spread over its multiply-adds.
+    fn ahead<'a>(self, isa: Isa, conv: &Conv2d, tiles: usize, pass: &Pass<'a>) -> Ahead<'a> {
+        let products =
+            |from: &View, to: &View| self.places() * tiles * from.channels * to.channels.div_ceil(isa.lanes());
+        let forward = products(&conv.input, &conv.output);
+        match pass {
+            Pass::Forward { epilogue, .. } => Ahead::new(epilogue.ahead, forward),
+            Pass::Gradients { ahead, .. } => Ahead::new(ahead, products(&conv.output, &conv.input) + forward),
+            Pass::InputGradient { .. } | Pass::KernelGradient { .. } => Ahead::new(&[], 1),
+        }
+    }
+
     fn run(self, isa: Isa, conv: &Conv2d, n: usize, pass: Pass<'_>, scratch: &mut [f32]) {
         assert!(self.suits(conv) && scratch.len() >= self.scratch_len(conv));
         let (places, most) = (self.places(), self.chunk(conv));
@@ -203,16 +215,7 @@ impl Size {
         let total = n * rows * columns;
         // Chunks are alike: a small one at the end would read all weights for a few tiles.
         let alike = total.div_ceil(total.div_ceil(most).max(1));
-        let vectors = |channels: usize| channels.div_ceil(isa.lanes());
-        let products = |from: &View, to: &View| places * total * from.channels * vectors(to.channels);
-        let ahead = &mut match pass {
-            Pass::Forward { epilogue, .. } => Ahead::new(epilogue.ahead, products(&conv.input, &conv.output)),
-            Pass::Gradients { ahead, .. } => {
-                let back = products(&conv.output, &conv.input);
-                Ahead::new(ahead, back + products(&conv.input, &conv.output))
-            }
-            Pass::InputGradient { .. } | Pass::KernelGradient { .. } => Ahead::new(&[], 1),
-        };
+        let ahead = &mut self.ahead(isa, conv, total, &pass);
         for first in (0..total).step_by(alike.max(1)) {
             let tiles = alike.min(total - first);
             let transform = |conv: &Conv2d, side: Side<'_>| {
