@@ -5,6 +5,7 @@
 //! the first-level cache while all pixels pass. Kernels of 3×3 may be multiplied transformed, which takes fewer products
 //! ([`winograd`]); [`Product`] chooses.
 
+mod by_rows;
 mod depthwise;
 mod forward;
 mod input_gradient;

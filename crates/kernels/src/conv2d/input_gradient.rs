@@ -4,7 +4,7 @@
 //! place lies inside the image: the exact number of multiplications for every stride, dilation and padding.
 
 use super::pack::{packed_transposed_len, width};
-use super::{Conv2d, Cursor, Walk, depthwise};
+use super::{Conv2d, Cursor, Walk, by_rows, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -12,6 +12,15 @@ use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 
 /// Pixels that a chunk of images has at least, so that tiles are full while `dx` stays in the cache.
 const CHUNK_PIXELS: usize = 64;
+
+/// Numbers that [`input_gradient`] needs to work in.
+pub(super) fn scratch_len(conv: &Conv2d) -> usize {
+    match conv.is_depthwise() {
+        true => depthwise::scratch_len(conv),
+        false if by_rows::suits(conv) => by_rows::scratch_len(conv),
+        false => 0,
+    }
+}
 
 /// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`super::pack_transposed`]'s.
 ///
@@ -27,8 +36,12 @@ pub(super) fn input_gradient(
     scratch: &mut [f32],
 ) {
     let input = &conv.input;
+    assert!(scratch.len() >= scratch_len(conv));
     assert!(dx.len() >= input.len(n) && dy.len() >= conv.output.len(n));
     assert_eq!(packed.len(), packed_transposed_len(conv));
+    if by_rows::suits(conv) && n * conv.output.height * conv.output.width > 0 {
+        return by_rows::input_gradient(isa, conv, n, dy, packed, dx, scratch);
+    }
     for row in input.rows(n) {
         dx[row].fill(0.0);
     }

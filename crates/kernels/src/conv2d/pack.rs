@@ -4,7 +4,7 @@
 //! inputs][output][width]`; `width` is 32, or 16 where the channels are no more; lanes beyond the channels hold zeros.
 //! A depthwise kernel is `[tap][channel]` in both.
 
-use super::Conv2d;
+use super::{Conv2d, by_rows};
 
 /// Channels in a block.
 pub(crate) fn width(channels: usize) -> usize {
@@ -30,6 +30,9 @@ pub(super) fn packed_len(conv: &Conv2d) -> usize {
 pub(super) fn packed_transposed_len(conv: &Conv2d) -> usize {
     if conv.is_depthwise() {
         return conv.kernel_len();
+    }
+    if by_rows::suits(conv) {
+        return by_rows::packed_len(conv);
     }
     let width = width(conv.group_inputs());
     let taps = conv.window.kernel[0] * conv.window.kernel[1];
@@ -66,6 +69,9 @@ pub(super) fn pack_transposed(conv: &Conv2d, kernel: &[f32], packed: &mut [f32])
     let (rows, inputs, outputs) = (conv.kernel_rows(), conv.group_inputs(), conv.group_outputs());
     if conv.is_depthwise() {
         return transpose(kernel, conv.output.channels, rows, packed);
+    }
+    if by_rows::suits(conv) {
+        return by_rows::pack(conv, kernel, packed);
     }
     let (width, taps) = (width(inputs), rows / inputs);
     let blocks = inputs.div_ceil(width);

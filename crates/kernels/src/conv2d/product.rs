@@ -3,7 +3,7 @@
 //! The choice is a function of geometry and asked-for exactness alone, so that an experiment plans the same everywhere.
 
 use super::winograd::{Reader, Size};
-use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack};
+use super::{Conv2d, forward, input_gradient, kernel_gradient, pack};
 use crate::arithmetic::{self, Binary, Operand};
 use crate::{Isa, View};
 
@@ -102,8 +102,7 @@ impl Product {
     /// Numbers that a pass needs to work in.
     pub fn scratch_len(&self) -> usize {
         match self.method {
-            Method::Direct if self.conv.is_depthwise() => depthwise::scratch_len(&self.conv),
-            Method::Direct => 0,
+            Method::Direct => input_gradient::scratch_len(&self.conv),
             Method::Winograd(size) => size.scratch_len(&self.conv),
         }
     }
