@@ -5,8 +5,11 @@
 //! window stands. Windows of pixels as many apart as overlap share a line of memory, so each product is written once and a
 //! row is the sum of a few lines. (The product and then the sum is Chellapilla, Puri and Simard's, 2006, a row at a time.)
 
+use std::ops::Range;
+
 use super::Conv2d;
 use crate::Isa;
+use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, Steps, for_tile};
@@ -15,11 +18,13 @@ use crate::view::View;
 /// Packed rows begin at multiples of this.
 const LANES: usize = 16;
 
-/// Whether rows of the kernel fill more lanes than channels do.
+/// Whether rows of the kernel fill more lanes than channels do, or channels no more than one vector: then the lines are
+/// cheaper than to add every tap to `dx`.
 pub(super) fn suits(conv: &Conv2d) -> bool {
     let filled = |numbers: usize| numbers.next_multiple_of(LANES);
-    let taps = conv.window.kernel[1];
-    conv.groups == 1 && conv.window.dilation == [1; 2] && filled(taps * conv.input.channels) < taps * filled(conv.input.channels)
+    let (taps, channels) = (conv.window.kernel[1], conv.input.channels);
+    let fills_more = filled(taps * channels) < taps * filled(channels);
+    conv.groups == 1 && conv.window.dilation == [1; 2] && taps > 1 && (channels <= LANES || fills_more)
 }
 
 /// Numbers of a row of the kernel, and as they lie.
@@ -191,7 +196,7 @@ impl InputGradient<'_> {
 
     /// A row of `dx` from the lines.
     #[inline(always)]
-    fn sum<L: Lanes>(&mut self, dx: std::ops::Range<usize>) {
+    fn sum<L: Lanes>(&mut self, dx: Range<usize>) {
         let (_, len) = lines(self.conv);
         let left = self.conv.window.padding[1] * self.conv.input.channels;
         let dx = &mut self.dx[dx];
@@ -200,10 +205,10 @@ impl InputGradient<'_> {
             let mut sum = L::splat(0.0);
             for line in self.lines.chunks_exact(len) {
                 // SAFETY: `count` numbers lie from here on in the line and in `dx`.
-                sum = sum.add(unsafe { crate::channels::load(line[left + at..][..count].as_ptr(), count) });
+                sum = sum.add(unsafe { load(line[left + at..][..count].as_ptr(), count) });
             }
             // SAFETY: as above.
-            unsafe { crate::channels::store(sum, dx[at..].as_mut_ptr(), count) };
+            unsafe { store(sum, dx[at..].as_mut_ptr(), count) };
         }
     }
 }
@@ -219,7 +224,8 @@ unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
         let column = done.min(strip.columns - P);
         let mut acc = [[L::splat(0.0); V]; P];
         let dy = strip.dy.wrapping_add(column * strip.runs.len);
-        let to = std::array::from_fn(|p| strip.lines.wrapping_add((column + p) % count * len + (column + p) * strip.apart));
+        let to =
+            std::array::from_fn(|p| strip.lines.wrapping_add((column + p) % count * len + (column + p) * strip.apart));
         // SAFETY: the caller's promise.
         unsafe {
             tile::multiply_apart(&mut acc, dy, &plan.steps, strip.runs, strip.weights, plan.row.1, ());
