@@ -61,15 +61,18 @@ impl Pool {
     /// Calls `visit(first number of the window in x, number of y, taps down, taps right)` for every pixel of y.
     #[inline(always)]
     fn each_window(&self, n: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
+        // As values of this function they need not be read again after every write to y.
+        let Pool { input, output, window } = *self;
         for image in 0..n {
-            for row in 0..self.output.height {
-                let (down, top) = self.window.taps(0, row, self.input.height);
-                let first_row = (top + down.start as isize) as usize;
-                for column in 0..self.output.width {
-                    let (right, left) = self.window.taps(1, column, self.input.width);
+            for row in 0..output.height {
+                let (down, top) = window.taps(0, row, input.height);
+                let first_row = input.at(image, (top + down.start as isize) as usize, 0);
+                let mut to = output.at(image, row, 0);
+                for column in 0..output.width {
+                    let (right, left) = window.taps(1, column, input.width);
                     let first_column = (left + right.start as isize) as usize;
-                    let from = self.input.at(image, first_row, first_column);
-                    visit(from, self.output.at(image, row, column), down.len(), right.len());
+                    visit(first_row + first_column * input.channels, to, down.len(), right.len());
+                    to += output.channels;
                 }
             }
         }
