@@ -14,6 +14,7 @@ mod living;
 mod pack;
 mod pooled;
 mod product;
+mod side_by_side;
 mod windows;
 mod winograd;
 

@@ -365,7 +365,9 @@ impl Builder<'_> {
         let source = self.values.fixed(self.graph, kernel);
         let stage = self.order.ready[kernel.0 as usize];
         let same = |pack: &Pack| {
-            let order = |product: &Product| (product.conv.input.channels, product.conv.groups, product.method);
+            let order = |Product { conv, method }: &Product| {
+                (conv.input.channels, conv.groups, conv.window.stride, conv.window.dilation, *method)
+            };
             let [mine, other] = [(source, transposed, norm), (pack.source, pack.transposed, pack.norm)];
             mine == other && order(&pack.product) == order(&product)
         };

@@ -267,10 +267,11 @@ impl Work {
 }
 
 /// The method, where it is not the definition's.
-fn by(product: &Product) -> &'static str {
+fn by(product: &Product) -> String {
     match product.method {
-        Method::Direct => "",
-        Method::Winograd(Size::Two) => " by F(2x2)",
-        Method::Winograd(Size::Four) => " by F(4x4)",
+        Method::Direct => String::new(),
+        Method::SideBySide(pixels) => format!(" by {pixels} pixels"),
+        Method::Winograd(Size::Two) => " by F(2x2)".to_string(),
+        Method::Winograd(Size::Four) => " by F(4x4)".to_string(),
     }
 }

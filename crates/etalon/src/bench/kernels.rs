@@ -36,7 +36,7 @@ pub struct Kernels {
 struct Row {
     layer: String,
     shape: String,
-    method: &'static str,
+    method: String,
     /// The arithmetics whose plans take it.
     taken_by: Vec<&'static str>,
     /// Whether the experiment's plan does.
@@ -82,7 +82,7 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
             rows.push(Row {
                 layer,
                 shape: format!("{} to {}, {samples} samples", dense.features, dense.units),
-                method: "direct",
+                method: method(Method::Direct),
                 taken_by: ARITHMETICS.iter().map(|(_, name)| *name).collect(),
                 is_taken: true,
                 gflops: dense_rates(settings.isa, &dense, samples),
@@ -103,11 +103,12 @@ fn alone(conv: &Conv2d) -> Conv2d {
     }
 }
 
-fn method(method: Method) -> &'static str {
+fn method(method: Method) -> String {
     match method {
-        Method::Direct => "direct",
-        Method::Winograd(Size::Two) => "F(2x2)",
-        Method::Winograd(Size::Four) => "F(4x4)",
+        Method::Direct => "direct".to_string(),
+        Method::SideBySide(pixels) => format!("{pixels} pixels side by side"),
+        Method::Winograd(Size::Two) => "F(2x2)".to_string(),
+        Method::Winograd(Size::Four) => "F(4x4)".to_string(),
     }
 }
 

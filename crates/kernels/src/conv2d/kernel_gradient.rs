@@ -10,7 +10,7 @@ use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::prefetch::Beside;
-use crate::tile::{for_tile, lanes_of};
+use crate::tile::{CHAINS, for_tile, lanes_of};
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
 /// With `begin` what is there is overwritten. The order of summation depends on shapes only.
@@ -157,29 +157,57 @@ pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(
     strip: &Strip,
     offset: usize,
     to: *mut f32,
-    mut beside: impl Beside,
+    beside: impl Beside,
 ) {
+    // SAFETY: the caller's promise.
+    let sums = unsafe {
+        match const { CHAINS.div_ceil(K * V) } {
+            1 => sums_of::<L, K, V, 1>(strip, offset, beside),
+            2 => sums_of::<L, K, V, 2>(strip, offset, beside),
+            _ => sums_of::<L, K, V, 4>(strip, offset, beside),
+        }
+    };
+    for (k, acc) in sums.iter().enumerate() {
+        for (v, value) in acc.iter().enumerate() {
+            // SAFETY: the caller promises `K` rows of the strip's lanes.
+            unsafe {
+                let to = to.add(k * strip.pitch + v * L::N);
+                if strip.begin { value.store(to) } else { L::load(to).add(*value).store(to) }
+            }
+        }
+    }
+}
+
+/// The sums of `K` rows over all pixels. Each of `T` that follow each other has sums of its own, so that few of them need not
+/// wait for each other.
+///
+/// # Safety
+/// As [`tile_of`].
+#[inline(always)]
+unsafe fn sums_of<L: Lanes, const K: usize, const V: usize, const T: usize>(
+    strip: &Strip,
+    offset: usize,
+    mut beside: impl Beside,
+) -> [[L; V]; K] {
     let walk = strip.walk;
     let full = strip.channels == V * L::N;
-    let mut acc = [[L::splat(0.0); V]; K];
+    let mut acc = [[[L::splat(0.0); V]; K]; T];
     for image in 0..walk.n {
         for row in 0..walk.rows {
             // SAFETY: the caller's promise, for the pixels of this row.
             unsafe {
                 let mut x = strip.x.add(offset + walk.input[0] + image * walk.input[1] + row * walk.input[2]);
                 let mut dy = strip.dy.add(walk.output[0] + image * walk.output[1] + row * walk.output[2]);
-                for _ in 0..walk.columns {
-                    let mut d = [L::splat(0.0); V];
-                    for (v, d) in d.iter_mut().enumerate() {
-                        let from = dy.add(v * L::N);
-                        *d = if full { L::load(from) } else { L::load_first(from, lanes_of::<L>(strip.channels, v)) };
+                for _ in 0..walk.columns / T {
+                    for acc in &mut acc {
+                        add_pixel(acc, x, dy, strip.channels, full);
+                        x = x.wrapping_add(walk.input[3]);
+                        dy = dy.wrapping_add(walk.output[3]);
+                        beside.turn();
                     }
-                    for (k, acc) in acc.iter_mut().enumerate() {
-                        let x = L::splat(*x.add(k));
-                        for v in 0..V {
-                            acc[v] = x.mul_add(d[v], acc[v]);
-                        }
-                    }
+                }
+                for _ in 0..walk.columns % T {
+                    add_pixel(&mut acc[0], x, dy, strip.channels, full);
                     x = x.wrapping_add(walk.input[3]);
                     dy = dy.wrapping_add(walk.output[3]);
                     beside.turn();
@@ -187,12 +215,40 @@ pub(super) unsafe fn tile_of<L: Lanes, const K: usize, const V: usize>(
             }
         }
     }
-    for (k, acc) in acc.iter().enumerate() {
-        for (v, value) in acc.iter().enumerate() {
-            // SAFETY: the caller promises `K` rows of the strip's lanes.
-            unsafe {
-                let to = to.add(k * strip.pitch + v * L::N);
-                if strip.begin { value.store(to) } else { L::load(to).add(*value).store(to) }
+    let mut sums = acc[0];
+    for other in &acc[1..] {
+        for (sums, other) in sums.iter_mut().zip(other) {
+            for (sum, other) in sums.iter_mut().zip(other) {
+                *sum = sum.add(*other);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the products of a pixel's `K` inputs with its gradients, which fill all lanes if `full`.
+///
+/// # Safety
+/// `K` numbers can be read at `x` and `channels` at `dy`.
+#[inline(always)]
+unsafe fn add_pixel<L: Lanes, const K: usize, const V: usize>(
+    acc: &mut [[L; V]; K],
+    x: *const f32,
+    dy: *const f32,
+    channels: usize,
+    full: bool,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut d = [L::splat(0.0); V];
+        for (v, d) in d.iter_mut().enumerate() {
+            let from = dy.add(v * L::N);
+            *d = if full { L::load(from) } else { L::load_first(from, lanes_of::<L>(channels, v)) };
+        }
+        for (k, acc) in acc.iter_mut().enumerate() {
+            let x = L::splat(*x.add(k));
+            for v in 0..V {
+                acc[v] = x.mul_add(d[v], acc[v]);
             }
         }
     }

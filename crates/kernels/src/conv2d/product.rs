@@ -3,7 +3,7 @@
 //! The choice is a function of geometry and asked-for exactness alone, so that an experiment plans the same everywhere.
 
 use super::winograd::{Reader, Size};
-use super::{Conv2d, forward, input_gradient, kernel_gradient, pack};
+use super::{Conv2d, forward, input_gradient, kernel_gradient, pack, side_by_side};
 use crate::arithmetic::{self, Binary, Operand};
 use crate::{Isa, View};
 
@@ -24,6 +24,8 @@ pub enum Arithmetic {
 pub enum Method {
     /// Product by product.
     Direct,
+    /// The same, with so many pixels of a row as the channels of one.
+    SideBySide(usize),
     /// By tiles of this size.
     Winograd(Size),
 }
@@ -81,20 +83,26 @@ impl Product {
         let sizes = exact_enough.iter().filter(|size| is_worth_it && size.suits(&conv));
         // Of equals the first: it has fewer weights and errs less.
         let size = sizes.min_by_key(|size| size.products(&conv));
-        Product { conv, method: size.map_or(Method::Direct, |size| Method::Winograd(*size)) }
+        let by_definition = match side_by_side::best(&conv) {
+            1 => Method::Direct,
+            pixels => Method::SideBySide(pixels),
+        };
+        Product { conv, method: size.map_or(by_definition, |size| Method::Winograd(*size)) }
     }
 
     /// All ways to compute a convolution, that of the definition first.
     pub fn candidates(conv: Conv2d) -> Vec<Product> {
         let sizes = [Size::Two, Size::Four].into_iter().filter(|size| size.suits(&conv));
-        let methods = [Method::Direct].into_iter().chain(sizes.map(Method::Winograd));
+        let pixels = Some(side_by_side::best(&conv)).filter(|pixels| *pixels > 1);
+        let direct = [Method::Direct].into_iter().chain(pixels.map(Method::SideBySide));
+        let methods = direct.chain(sizes.map(Method::Winograd));
         methods.map(|method| Product { conv, method }).collect()
     }
 
     /// Rows of the output that are computed together: bands of as many are computed as they are in the whole.
     pub fn tile_rows(&self) -> usize {
         match self.method {
-            Method::Direct => 1,
+            Method::Direct | Method::SideBySide(_) => 1,
             Method::Winograd(size) => size.outputs(),
         }
     }
@@ -103,6 +111,9 @@ impl Product {
     pub fn scratch_len(&self) -> usize {
         match self.method {
             Method::Direct => input_gradient::scratch_len(&self.conv),
+            Method::SideBySide(pixels) => {
+                input_gradient::scratch_len(&self.conv).max(pixels * self.conv.output.channels)
+            }
             Method::Winograd(size) => size.scratch_len(&self.conv),
         }
     }
@@ -111,6 +122,7 @@ impl Product {
     pub fn packed_len(&self) -> usize {
         match self.method {
             Method::Direct => pack::packed_len(&self.conv),
+            Method::SideBySide(pixels) => side_by_side::packed_len(&self.conv, pixels),
             Method::Winograd(size) => size.packed_len(&self.conv, Reader::Forward),
         }
     }
@@ -118,7 +130,7 @@ impl Product {
     /// Length of [`Product::pack_transposed`]'s result.
     pub fn packed_transposed_len(&self) -> usize {
         match self.method {
-            Method::Direct => pack::packed_transposed_len(&self.conv),
+            Method::Direct | Method::SideBySide(_) => pack::packed_transposed_len(&self.conv),
             Method::Winograd(size) => size.packed_len(&self.conv, Reader::InputGradient),
         }
     }
@@ -127,6 +139,7 @@ impl Product {
     pub fn pack(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
         match self.method {
             Method::Direct => pack::pack(&self.conv, kernel, packed),
+            Method::SideBySide(pixels) => side_by_side::pack(&self.conv, pixels, kernel, packed),
             Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::Forward, packed),
         }
     }
@@ -134,7 +147,7 @@ impl Product {
     /// The kernel, canonical, in the order of [`Product::input_gradient`].
     pub fn pack_transposed(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
         match self.method {
-            Method::Direct => pack::pack_transposed(&self.conv, kernel, packed),
+            Method::Direct | Method::SideBySide(_) => pack::pack_transposed(&self.conv, kernel, packed),
             Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::InputGradient, packed),
         }
     }
@@ -143,6 +156,7 @@ impl Product {
     pub fn unpack(&self, isa: Isa, packed: &[f32], kernel: &mut [f32]) {
         match self.method {
             Method::Direct => pack::unpack(&self.conv, packed, kernel),
+            Method::SideBySide(pixels) => side_by_side::unpack(&self.conv, pixels, packed, kernel),
             Method::Winograd(size) => size.unpack(isa, &self.conv, packed, kernel),
         }
     }
@@ -165,26 +179,26 @@ impl Product {
             assert!(view.size() == self.conv.output.size() && added.len() >= view.len(n));
         }
         match self.method {
-            Method::Direct => self.forward_directly(isa, n, x, packed, epilogue, y),
-            Method::Winograd(size) => size.forward(isa, &self.conv, n, x, packed, epilogue, y, scratch),
-        }
-    }
-
-    fn forward_directly(&self, isa: Isa, n: usize, x: &[f32], packed: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
-        let Epilogue { bias, added, relu, .. } = epilogue;
-        forward::forward(isa, &self.conv, n, x, packed, bias, relu && added.is_none(), y);
-        if let Some((view, added)) = added {
-            let rule = if relu { Binary::AddRelu } else { Binary::Add };
-            for (to, from) in self.conv.output.rows(n).zip(view.rows(n)) {
-                arithmetic::binary_into(isa, rule, &mut y[to], Operand::Slice(&added[from]));
+            Method::Direct => forward_directly(isa, &self.conv, n, x, packed, epilogue, y),
+            Method::SideBySide(pixels) => {
+                let joined = side_by_side::joined(&self.conv, pixels);
+                let repeated = &mut scratch[..joined.output.channels];
+                let bias = epilogue.bias.map(|bias| {
+                    repeated.chunks_exact_mut(bias.len()).for_each(|to| to.copy_from_slice(bias));
+                    &*repeated
+                });
+                forward_directly(isa, &joined, n, x, packed, Epilogue { bias, ..epilogue }, y);
             }
+            Method::Winograd(size) => size.forward(isa, &self.conv, n, x, packed, epilogue, y, scratch),
         }
     }
 
     /// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`Product::pack_transposed`]'s.
     pub fn input_gradient(&self, isa: Isa, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
         match self.method {
-            Method::Direct => input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
+            Method::Direct | Method::SideBySide(_) => {
+                input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx, scratch)
+            }
             Method::Winograd(size) => size.input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
         }
     }
@@ -214,7 +228,30 @@ impl Product {
     ) {
         match self.method {
             Method::Direct => kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, begin, packed),
+            Method::SideBySide(pixels) => {
+                let joined = side_by_side::joined(&self.conv, pixels);
+                kernel_gradient::kernel_gradient(isa, &joined, n, x, dy, begin, packed);
+            }
             Method::Winograd(size) => size.kernel_gradient(isa, &self.conv, n, x, dy, begin, packed, scratch),
+        }
+    }
+}
+
+fn forward_directly(
+    isa: Isa,
+    conv: &Conv2d,
+    n: usize,
+    x: &[f32],
+    packed: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let Epilogue { bias, added, relu, .. } = epilogue;
+    forward::forward(isa, conv, n, x, packed, bias, relu && added.is_none(), y);
+    if let Some((view, added)) = added {
+        let rule = if relu { Binary::AddRelu } else { Binary::Add };
+        for (to, from) in conv.output.rows(n).zip(view.rows(n)) {
+            arithmetic::binary_into(isa, rule, &mut y[to], Operand::Slice(&added[from]));
         }
     }
 }

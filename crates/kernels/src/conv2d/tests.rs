@@ -75,7 +75,7 @@ fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
 /// How far a method may be off, as a share of the largest number: a few roundings; F(4×4) has larger factors.
 fn tolerance(method: Method) -> f64 {
     match method {
-        Method::Direct | Method::Winograd(Size::Two) => 2e-6,
+        Method::Direct | Method::SideBySide(_) | Method::Winograd(Size::Two) => 2e-6,
         Method::Winograd(Size::Four) => 2e-5,
     }
 }
