@@ -52,7 +52,9 @@ pub(crate) fn tanh<L: Lanes>(x: L) -> L {
     let p = polynomial(square, [-5.704_988_7e-3, 2.063_908_8e-2, -5.373_972e-2, 1.333_144_2e-1, -3.333_328e-1]);
     let near = p.mul(square).mul_add(x, x);
     let (one, two) = (L::splat(1.0), L::splat(2.0));
-    let far = one.sub(two.div(one.add(exp(two.mul(x)))));
+    // From 10 on it is one to the last bit. The bounds stand first, as in `exp`.
+    let bounded = L::splat(-10.0).max(L::splat(10.0).min(x));
+    let far = one.sub(two.div(one.add(moderate_exp(two.mul(bounded)))));
     L::select(L::splat(0.625 * 0.625).greater(square), near, far)
 }
 
