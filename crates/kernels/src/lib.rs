@@ -33,6 +33,7 @@ pub mod peak;
 pub mod pool;
 pub mod random;
 pub mod softmax;
+pub mod team;
 
 mod denormals;
 #[cfg(test)]

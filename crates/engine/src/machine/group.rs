@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use kernels::buffer::{Buffer, LINE};
 use kernels::conv2d::Living;
+use kernels::team::Team;
 use kernels::{Isa, View, conv2d};
 
 use super::desk::Desk;
@@ -22,6 +23,8 @@ pub(crate) struct Context<'a> {
     pub packs: &'a [PackTask],
     pub feed: &'a Feed<'a>,
     pub clock: Option<Clock>,
+    /// Who computes bands.
+    pub team: &'a Team,
 }
 
 impl<'a> Context<'a> {
@@ -170,7 +173,7 @@ impl Group {
             }
             (_, Some(y)) if !one.bands.is_empty() => {
                 let from = one.bands[0].from;
-                spent = run_bands(context, &one.bands, shard, &self.slots, &mut desk.scratch, &mut y[from..]);
+                spent = run_bands(context, 0, &one.bands, shard, &self.slots, &mut desk.scratch, &mut y[from..]);
             }
             (_, Some(y)) => timed(context.clock, &mut spent, || {
                 step::compute(context, one, shard, &self.slots, &mut desk.scratch, aside, y);
@@ -210,9 +213,11 @@ impl Group {
     }
 }
 
-/// Computes bands on as many threads as there are, into `y` from the first's place on. Returns what they took together.
+/// Computes bands, each beyond `me` by a helper if it is there, into `y` from the first's place on. Returns what they took
+/// together.
 fn run_bands(
     context: &Context<'_>,
+    me: usize,
     bands: &[Band],
     shard: &Shard,
     slots: &[Buffer],
@@ -224,12 +229,15 @@ fn run_bands(
         timed(context.clock, &mut spent, || step::compute(context, step, shard, slots, scratch, None, y));
         return spent;
     }
-    let (first, second) = bands.split_at(bands.len() / 2);
+    let half = bands.len() / 2;
+    let (first, second) = bands.split_at(half);
     let (y, y_of_second) = y.split_at_mut(second[0].from - first[0].from);
     let (scratch, scratch_of_second) = scratch.split_at_mut(scratch.len() / 2 / LINE * LINE);
-    let (spent, spent_by_second) = rayon::join(
-        || run_bands(context, first, shard, slots, scratch, y),
-        || run_bands(context, second, shard, slots, scratch_of_second, y_of_second),
+    let other = me + half;
+    let (spent, spent_by_second) = context.team.join(
+        other - 1,
+        || run_bands(context, me, first, shard, slots, scratch, y),
+        || run_bands(context, other, second, shard, slots, scratch_of_second, y_of_second),
     );
     spent + spent_by_second
 }

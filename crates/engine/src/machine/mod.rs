@@ -16,6 +16,7 @@ mod sums;
 
 use kernels::Isa;
 use kernels::buffer::Buffer;
+use kernels::team::{Gathering, Team};
 use rayon::prelude::*;
 
 use crate::plan::{Fixed, Operand, Pass, Plan};
@@ -37,6 +38,7 @@ pub(crate) struct Machine {
     packs: Vec<PackTask>,
     groups: Vec<Group>,
     desks: Desks,
+    team: Team,
     /// For each stage and pass the chains with their results.
     chains: Vec<Vec<Vec<ChainTask>>>,
     sums: Vec<SumTask>,
@@ -99,12 +101,13 @@ impl Machine {
         let chains = plan.stages.iter().map(|stage| stage.passes.iter().map(chains_of).collect()).collect();
         let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone())).collect();
         let desks = Desks::new(&plan);
+        let team = Team::new(plan.helpers());
         let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
         let updates = plan.updates.iter().map(UpdateTask::new).collect();
         let results = plan.outputs.iter().map(|output| vec![0.0; output.len]).collect();
         let places = vec![usize::MAX; plan.values.variables.len()];
         let spent = vec![Spent::default(); plan.stages.len()];
-        Machine { isa, plan, values, packs, groups, desks, chains, sums, updates, results, places, spent }
+        Machine { isa, plan, values, packs, groups, desks, team, chains, sums, updates, results, places, spent }
     }
 
     /// The number of samples that this is for.
@@ -230,13 +233,14 @@ impl Machine {
     }
 
     fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
-        let Machine { isa, plan, values, packs, groups, desks, places, .. } = self;
+        let Machine { isa, plan, values, packs, groups, desks, team, places, .. } = self;
         if plan.stages[stage].steps.is_empty() {
             return;
         }
         let whole = Whole { variables, places, values };
-        let context = Context { isa: *isa, plan, stage, whole, packs, feed, clock };
-        groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context, &mut desks.take()));
+        let context = Context { isa: *isa, plan, stage, whole, packs, feed, clock, team };
+        let run = || groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context, &mut desks.take()));
+        with_helpers(team, team.gather(), team.helpers(), run);
     }
 
     fn close_sums(&mut self, stage: usize, feed: &Feed<'_>, clock: Option<Clock>) {
@@ -265,6 +269,19 @@ impl Machine {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Runs `work` while threads of the pool are the first `helpers` of a team.
+fn with_helpers(team: &Team, gathering: Gathering<'_>, helpers: usize, work: impl FnOnce() + Send) {
+    match helpers {
+        0 => {
+            let _until_here = gathering;
+            work();
+        }
+        _ => {
+            rayon::join(|| with_helpers(team, gathering, helpers - 1, work), || team.help(helpers - 1));
         }
     }
 }

@@ -241,6 +241,12 @@ impl Plan {
         self.slots.iter().map(move |slot| if slot.kept { 0 } else { largest(slot) })
     }
 
+    /// Threads that help with the bands of a step.
+    pub fn helpers(&self) -> usize {
+        let bands = self.stages.iter().flat_map(|stage| &stage.steps).map(|step| step.bands.len());
+        bands.max().unwrap_or(0).saturating_sub(1)
+    }
+
     /// Sizes of the gradients that a desk has room for in the order of their products.
     pub fn desk_packed(&self) -> Vec<usize> {
         let mut lens: Vec<usize> = Vec::new();
