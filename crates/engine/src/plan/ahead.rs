@@ -5,7 +5,7 @@
 //! those with which the next shard begins.
 
 use kernels::View;
-use kernels::conv2d::Method;
+use kernels::conv2d::{Method, Product};
 
 use super::segments::STEP_NUMBERS;
 use super::{Operand, Segment, Slot, Stage, Step, Work};
@@ -38,7 +38,7 @@ pub(super) fn tell(stages: &mut [Stage], slots: &[Slot]) {
 }
 
 fn tell_segment(steps: &mut [Step], shard: usize, slots: &[Slot]) {
-    let carriers: Vec<usize> = (0..steps.len()).filter(|at| asks(&steps[*at])).collect();
+    let carriers: Vec<usize> = (0..steps.len()).filter(|at| is_asking(&steps[*at])).collect();
     let Some(&last) = carriers.last() else { return };
     let mut asked: Vec<(usize, Ahead)> = Vec::new();
     let mut touched = Vec::new();
@@ -66,12 +66,16 @@ fn tell_segment(steps: &mut [Step], shard: usize, slots: &[Slot]) {
     }
 }
 
-/// Whether a step is a product that asks for others' values.
-fn asks(step: &Step) -> bool {
-    let product = match &step.work {
-        Work::Convolve { product, .. } | Work::ConvolveGradients { product, .. } => product,
-        _ => return false,
-    };
+/// Whether a step asks for others' values.
+fn is_asking(step: &Step) -> bool {
+    match &step.work {
+        Work::Convolve { product, .. } | Work::ConvolveGradients { product, .. } => asks(product),
+        _ => false,
+    }
+}
+
+/// Whether a product can ask for others' values.
+pub(super) fn asks(product: &Product) -> bool {
     matches!(product.method, Method::Winograd(_))
 }
 
@@ -88,7 +92,7 @@ fn places(step: &Step) -> impl Iterator<Item = (usize, View)> {
 mod tests {
     use graph::NodeId;
     use kernels::Window;
-    use kernels::conv2d::{Arithmetic, Conv2d, Product};
+    use kernels::conv2d::{Arithmetic, Conv2d};
 
     use super::*;
 

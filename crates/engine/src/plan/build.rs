@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
 use super::step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
-use super::{Norm, Pack, Sum, SumKind, Values, segments};
+use super::{Norm, Pack, Sum, SumKind, Values, ahead, segments};
 
 /// A node that becomes a step, and the stage that it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +98,9 @@ impl Builder<'_> {
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
         let op = &self.graph.node(id).op;
         let for_batch = matches!(op, Op::DenseKernelGradient);
-        let (is_product, is_convolution) = (is_product(op), is_convolution(op));
-        Touch { reads, writes, in_place, for_batch, is_product, is_convolution, ..Touch::default() }
+        let asks = |conv| ahead::asks(&Product::new(conv, self.arithmetic));
+        let (is_product, asks_ahead) = (is_product(op), self.convolution(id).is_some_and(asks));
+        Touch { reads, writes, in_place, for_batch, is_product, asks_ahead, ..Touch::default() }
     }
 
     /// What a product reads besides its own operand: what is added to its result, or what the gradient of the kernel
@@ -282,18 +283,12 @@ impl Builder<'_> {
     fn product(&mut self, id: NodeId) -> Work {
         let graph = self.graph;
         let (op, inputs) = (&graph.node(id).op, &graph.node(id).inputs);
-        let convolution = |x: NodeId, y: NodeId, w: &Window, groups: usize| Conv2d {
-            input: *self.layout.view(x),
-            output: *self.layout.view(y),
-            window: window(w),
-            groups,
-        };
+        let conv = |id: NodeId| self.convolution(id).expect("it is one");
         let features = |id: NodeId| graph.shape(id).channels();
         match op {
-            Op::Conv2d { window, groups } => {
+            Op::Conv2d { .. } => {
                 let epilogue = self.fusions.epilogue(id).expect("every product has one");
-                let conv = convolution(inputs[0], epilogue.result, window, *groups);
-                self.convolve(conv, inputs[1], epilogue)
+                self.convolve(conv(id), inputs[1], epilogue)
             }
             Op::Dense => {
                 let epilogue = self.fusions.epilogue(id).expect("every product has one");
@@ -302,20 +297,26 @@ impl Builder<'_> {
                 let kernel = self.values.fixed(graph, inputs[1]);
                 Work::Dense { dense, kernel, bias, relu: epilogue.relu, first: 0 }
             }
-            Op::Conv2dInputGradient { window, groups, .. } => {
-                let conv = convolution(id, inputs[0], window, *groups);
-                self.convolve_back(conv, inputs[1], self.fusions.pair(id))
-            }
+            Op::Conv2dInputGradient { .. } => self.convolve_back(conv(id), inputs[1], self.fusions.pair(id)),
             Op::DenseInputGradient => {
                 let dense = Dense { features: features(id), units: features(inputs[0]) };
                 Work::DenseBack { dense, kernel: self.values.fixed(graph, inputs[1]) }
             }
-            Op::Conv2dKernelGradient { window, groups } => {
-                let conv = convolution(inputs[0], inputs[1], window, *groups);
-                self.kernel_gradient(conv, id)
-            }
+            Op::Conv2dKernelGradient { .. } => self.kernel_gradient(conv(id), id),
             _ => unreachable!("{} is no product", op.name()),
         }
+    }
+
+    /// The geometry of a convolution, forward or back; none of what is no convolution.
+    fn convolution(&self, id: NodeId) -> Option<Conv2d> {
+        let node = self.graph.node(id);
+        let (w, groups, x, y) = match &node.op {
+            Op::Conv2d { window, groups } => (window, *groups, node.inputs[0], self.result(id)),
+            Op::Conv2dInputGradient { window, groups, .. } => (window, *groups, id, node.inputs[0]),
+            Op::Conv2dKernelGradient { window, groups } => (window, *groups, node.inputs[0], node.inputs[1]),
+            _ => return None,
+        };
+        Some(Conv2d { input: *self.layout.view(x), output: *self.layout.view(y), window: window(w), groups })
     }
 
     fn convolve(&mut self, conv: Conv2d, kernel: NodeId, epilogue: Epilogue) -> Work {
@@ -392,11 +393,8 @@ pub(super) fn window(window: &Window) -> kernels::Window {
 
 /// Whether a node is a product of samples and weights, or a gradient of one.
 fn is_product(op: &Op) -> bool {
-    is_convolution(op) || matches!(op, Op::Dense | Op::DenseInputGradient)
-}
-
-fn is_convolution(op: &Op) -> bool {
-    matches!(op, Op::Conv2d { .. } | Op::Conv2dInputGradient { .. } | Op::Conv2dKernelGradient { .. })
+    let is_dense = matches!(op, Op::Dense | Op::DenseInputGradient);
+    is_dense || matches!(op, Op::Conv2d { .. } | Op::Conv2dInputGradient { .. } | Op::Conv2dKernelGradient { .. })
 }
 
 /// Operands that a node's result may overwrite, best first.

@@ -37,13 +37,13 @@ pub(super) fn shard(numbers: usize, batch: usize) -> usize {
     (1 << fit.log2().round() as usize).min(batch.next_power_of_two())
 }
 
-/// Halves the shards of stages whose only product is a convolution, as between batch norms: nearly all that they read is
-/// kept for the batch, and what is asked for ([`super::ahead`]) wants half of the cache.
+/// Halves the shards of stages whose only product asks for what comes later, as between batch norms: nearly all that they
+/// read is kept for the batch, and what is asked for ([`super::ahead`]) wants half of the cache.
 pub(super) fn leave_room(touches: &mut [Touch]) {
     for stage in touches.chunk_by_mut(|a, b| a.stage == b.stage) {
         let mut products = stage.iter().filter(|touch| touch.is_product);
         let only = products.next().filter(|_| products.next().is_none());
-        if only.is_some_and(|touch| touch.is_convolution) {
+        if only.is_some_and(|touch| touch.asks_ahead) {
             stage.iter_mut().for_each(|touch| touch.shard = (touch.shard / 2).max(1));
         }
     }
@@ -115,12 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn a_convolution_alone_leaves_room() {
-        let of = |stage: usize, shard: usize, is_product: bool, is_convolution: bool| Touch {
+    fn a_product_that_asks_alone_leaves_room() {
+        let of = |stage: usize, shard: usize, is_product: bool, asks_ahead: bool| Touch {
             stage,
             shard,
             is_product,
-            is_convolution,
+            asks_ahead,
             ..Touch::default()
         };
         let two = [of(0, 8, true, true), of(0, 4, true, false)];

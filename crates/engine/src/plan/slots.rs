@@ -18,7 +18,8 @@ pub(crate) struct Touch {
     /// Numbers of a sample that it writes.
     pub written: usize,
     pub is_product: bool,
-    pub is_convolution: bool,
+    /// Whether it is a product that asks for what comes later ([`super::ahead`]).
+    pub asks_ahead: bool,
     pub reads: Vec<NodeId>,
     pub writes: Vec<(NodeId, View)>,
     /// What is read and may be overwritten by the first result, best first.
