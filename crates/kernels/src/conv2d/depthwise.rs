@@ -4,7 +4,9 @@
 //! convolution without stride is a convolution of the output's gradient, copied into a border of zeros, with the taps in
 //! reverse order; with a stride each tap scatters its products.
 
-use super::Conv2d;
+use std::ops::Range;
+
+use super::{BothGradients, Conv2d};
 use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -92,19 +94,29 @@ pub(super) fn forward(
     }
 }
 
+/// Numbers of a band of rows that both gradients pass over before the next comes: of x, dy, dy in its border and dx together
+/// half a second-level cache of 1 MiB.
+const BAND: usize = 1 << 15;
+
 /// Numbers that [`input_gradient`] needs to work in.
 pub(super) fn scratch_len(conv: &Conv2d) -> usize {
-    if conv.window.stride == [1; 2] { bordered(conv).len(1) } else { 0 }
+    if conv.window.stride == [1; 2] { bordered(conv, band_rows(conv)).len(1) } else { 0 }
 }
 
-/// The output's gradient in a border of zeros as wide as the kernel reaches.
-fn bordered(conv: &Conv2d) -> View {
+/// Rows of the input in a band.
+fn band_rows(conv: &Conv2d) -> usize {
+    let View { height, width, channels, .. } = conv.input;
+    (BAND / (width * channels).max(1)).clamp(conv.window.kernel[0], height.max(conv.window.kernel[0]))
+}
+
+/// The output's gradients that so many rows of the input see, in a border of zeros as wide as the kernel reaches.
+fn bordered(conv: &Conv2d, rows: usize) -> View {
     let reach = |axis: usize| (conv.window.kernel[axis] - 1) * conv.window.dilation[axis];
-    let (output, [down, right]) = (&conv.output, [reach(0), reach(1)]);
-    View::bordered(output.height, output.width, output.channels, [down, right, down, right])
+    let View { width, channels, .. } = conv.output;
+    View::bordered(rows + reach(0), width, channels, [0, reach(1), 0, reach(1)])
 }
 
-/// As [`super::input_gradient`]; `dx` is zero.
+/// As [`super::input_gradient`]; the whole of `dx` is overwritten.
 pub(super) fn input_gradient(
     isa: Isa,
     conv: &Conv2d,
@@ -117,26 +129,78 @@ pub(super) fn input_gradient(
     if conv.window.stride != [1; 2] {
         return scatter(isa, conv, n, dy, kernel, dx);
     }
-    let (bordered, [top, left, ..]) = (bordered(conv), conv.window.padding);
+    for image in 0..n {
+        let (dy, dx) = (&dy[conv.output.len(image)..], &mut dx[conv.input.len(image)..]);
+        for rows in bands(conv) {
+            band_of_input_gradient(isa, conv, rows, dy, kernel, dx, scratch);
+        }
+    }
+}
+
+/// As [`super::Product::gradients`], band by band, so that x and dy are read once from where they lie.
+pub(super) fn gradients(isa: Isa, conv: &Conv2d, n: usize, both: BothGradients<'_>, scratch: &mut [f32]) {
+    let BothGradients { view, x, dy, packed: kernel, dx, begin, gradient, .. } = both;
+    let of_x = Conv2d { input: *view, ..*conv };
+    if conv.window.stride != [1; 2] {
+        input_gradient(isa, conv, n, dy, kernel, dx, scratch);
+        return super::kernel_gradient::kernel_gradient(isa, &of_x, n, x, dy, begin, gradient);
+    }
+    super::input_gradient::check(conv, n, dy, kernel, dx, scratch);
+    of_x.check(n, x.len(), dy.len());
+    assert_eq!(gradient.len(), conv.kernel_len());
+    if begin {
+        gradient.fill(0.0);
+    }
+    for image in 0..n {
+        let (x, dy, dx) = (&x[view.len(image)..], &dy[conv.output.len(image)..], &mut dx[conv.input.len(image)..]);
+        for rows in bands(conv) {
+            band_of_input_gradient(isa, conv, rows.clone(), dy, kernel, dx, scratch);
+            // The last takes what the output has more rows than the input.
+            let height = conv.output.height;
+            let end = if rows.end == conv.input.height { height } else { rows.end.min(height) };
+            let rows = rows.start.min(end)..end;
+            let band = of_x.band(rows.clone(), conv.output.band(rows));
+            kernel_gradient(isa, &band, 1, x, dy, gradient);
+        }
+    }
+}
+
+/// All rows of the input in bands.
+fn bands(conv: &Conv2d) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (rows, height) = (band_rows(conv), conv.input.height);
+    (0..height).step_by(rows).map(move |row| row..height.min(row + rows))
+}
+
+/// Some rows of an image's gradient: a convolution of `dy` in its border.
+fn band_of_input_gradient(
+    isa: Isa,
+    conv: &Conv2d,
+    rows: Range<usize>,
+    dy: &[f32],
+    kernel: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let (bordered, [top, left, ..]) = (bordered(conv, rows.len()), conv.window.padding);
     let padded = &mut scratch[..bordered.len(1)];
     padded.fill(0.0);
-    // The window of the input's first pixel: its last tap reads the output's pixel that lies `padding` further.
-    let windows = Windows {
-        start: top * bordered.row_pitch + left * bordered.channels,
-        image: 0,
-        row: bordered.row_pitch,
-        column: bordered.channels,
-    };
-    for image in 0..n {
-        for (from, to) in conv.output.rows(1).zip(bordered.rows(1)) {
-            padded[to].copy_from_slice(&dy[conv.output.len(image)..][from]);
+    // The first of the outputs that are seen, which may lie above the image.
+    let first = (rows.start + top) as isize - (bordered.height - rows.len()) as isize;
+    for (row, to) in bordered.rows(1).enumerate() {
+        if let Ok(row) = usize::try_from(first + row as isize)
+            && row < conv.output.height
+        {
+            padded[to].copy_from_slice(&dy[conv.output.at(0, row, 0)..conv.output.at(0, row, conv.output.width)]);
         }
-        let (x, y, output) = (&*padded, &mut dx[conv.input.len(image)..], &conv.input);
-        let (n, bias, relu, reversed) = (1, None, false, true);
-        for taps in parts(conv, bordered.row_pitch) {
-            let (is_first, y) = (taps.first == 0, &mut *y);
-            run!(isa, taps, Forward { n, windows, output, taps, x, kernel, bias, is_first, relu, reversed, y });
-        }
+    }
+    // The window of a row's first pixel: its last tap reads the output's pixel that lies `padding` further.
+    let start = left * bordered.channels;
+    let windows = Windows { start, image: 0, row: bordered.row_pitch, column: bordered.channels };
+    let (x, output) = (&*padded, &conv.input.band(rows));
+    let (n, bias, relu, reversed) = (1, None, false, true);
+    for taps in parts(conv, bordered.row_pitch) {
+        let (is_first, y) = (taps.first == 0, &mut *dx);
+        run!(isa, taps, Forward { n, windows, output, taps, x, kernel, bias, is_first, relu, reversed, y });
     }
 }
 
@@ -261,27 +325,29 @@ impl<const T: usize> Kernel for KernelGradient<'_, T> {
     }
 }
 
-/// The input's gradient where the window moves by more than one: tap by tap over the outputs whose input place lies inside
-/// the image.
+/// The input's gradient where the window moves by more than one: row by row of the outputs, and tap by tap where the input
+/// place lies inside the image.
 fn scatter(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], kernel: &[f32], dx: &mut [f32]) {
     let (window, input, output) = (&conv.window, &conv.input, &conv.output);
-    for tap in 0..window.kernel[0] * window.kernel[1] {
-        let (i, j) = (tap / window.kernel[1], tap % window.kernel[1]);
-        let rows = window.outputs(0, i, input.height, output.height);
-        let columns = window.outputs(1, j, input.width, output.width);
-        if rows.is_empty() || columns.is_empty() {
-            continue;
+    for image in 0..n {
+        for row in input.rows(1) {
+            dx[input.len(image)..][row].fill(0.0);
         }
-        let weights = &kernel[tap * input.channels..][..input.channels];
-        let x = columns.start * window.stride[1] + j * window.dilation[1] - window.padding[1];
-        let (step, width) = (window.stride[1] * input.channels, columns.len());
-        for image in 0..n {
-            for row in rows.clone() {
-                let y = row * window.stride[0] + i * window.dilation[0] - window.padding[0];
-                let dy = &dy[output.at(image, row, columns.start)..][..width * output.channels];
-                let dx = &mut dx[input.at(image, y, x)..][..(width - 1) * step + input.channels];
-                isa.run(ScatterRow { weights, step, dy, dx });
+        for (row, tap) in
+            (0..output.height).flat_map(|row| (0..window.kernel[0] * window.kernel[1]).map(move |tap| (row, tap)))
+        {
+            let (i, j) = (tap / window.kernel[1], tap % window.kernel[1]);
+            let columns = window.outputs(1, j, input.width, output.width);
+            if columns.is_empty() || !window.outputs(0, i, input.height, output.height).contains(&row) {
+                continue;
             }
+            let weights = &kernel[tap * input.channels..][..input.channels];
+            let y = row * window.stride[0] + i * window.dilation[0] - window.padding[0];
+            let x = columns.start * window.stride[1] + j * window.dilation[1] - window.padding[1];
+            let (step, width) = (window.stride[1] * input.channels, columns.len());
+            let dy = &dy[output.at(image, row, columns.start)..][..width * output.channels];
+            let dx = &mut dx[input.at(image, y, x)..][..(width - 1) * step + input.channels];
+            isa.run(ScatterRow { weights, step, dy, dx });
         }
     }
 }

@@ -35,20 +35,24 @@ pub(super) fn input_gradient(
     dx: &mut [f32],
     scratch: &mut [f32],
 ) {
-    let input = &conv.input;
-    assert!(scratch.len() >= scratch_len(conv));
-    assert!(dx.len() >= input.len(n) && dy.len() >= conv.output.len(n));
-    assert_eq!(packed.len(), packed_transposed_len(conv));
-    if by_rows::suits(conv) && n * conv.output.height * conv.output.width > 0 {
-        return by_rows::input_gradient(isa, conv, n, dy, packed, dx, scratch);
-    }
-    for row in input.rows(n) {
-        dx[row].fill(0.0);
-    }
+    check(conv, n, dy, packed, dx, scratch);
     if conv.is_depthwise() {
         return depthwise::input_gradient(isa, conv, n, dy, packed, dx, scratch);
     }
+    if by_rows::suits(conv) && n * conv.output.height * conv.output.width > 0 {
+        return by_rows::input_gradient(isa, conv, n, dy, packed, dx, scratch);
+    }
+    for row in conv.input.rows(n) {
+        dx[row].fill(0.0);
+    }
     isa.run(InputGradient { conv, n, dy, packed, dx });
+}
+
+/// Asserts that `n` images of both sides lie in their slices, and that kernel and scratch are as long as they must be.
+pub(super) fn check(conv: &Conv2d, n: usize, dy: &[f32], packed: &[f32], dx: &[f32], scratch: &[f32]) {
+    assert!(scratch.len() >= scratch_len(conv));
+    assert!(dx.len() >= conv.input.len(n) && dy.len() >= conv.output.len(n));
+    assert_eq!(packed.len(), packed_transposed_len(conv));
 }
 
 struct InputGradient<'a> {

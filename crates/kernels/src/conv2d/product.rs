@@ -3,7 +3,7 @@
 //! The choice is a function of geometry and asked-for exactness alone, so that an experiment plans the same everywhere.
 
 use super::winograd::{Reader, Size};
-use super::{Conv2d, forward, input_gradient, kernel_gradient, pack, side_by_side};
+use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack, side_by_side};
 use crate::arithmetic::{self, Binary, Operand};
 use crate::{Isa, View};
 
@@ -207,6 +207,9 @@ impl Product {
     pub fn gradients(&self, isa: Isa, n: usize, both: BothGradients<'_>, scratch: &mut [f32]) {
         if let Method::Winograd(size) = self.method {
             return size.gradients(isa, &self.conv, n, both, scratch);
+        }
+        if self.conv.is_depthwise() {
+            return depthwise::gradients(isa, &self.conv, n, both, scratch);
         }
         let BothGradients { view, x, dy, packed, dx, begin, gradient, .. } = both;
         self.input_gradient(isa, n, dy, packed, dx, scratch);
