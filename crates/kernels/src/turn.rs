@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use crate::Isa;
 use crate::channels::load;
+use crate::isa::Kernel;
 use crate::lanes::Lanes;
 
 /// Most numbers in a vector.
@@ -60,6 +62,56 @@ pub(crate) fn turn<'a, L: Lanes>(
             unsafe { L::transpose(square.0.as_ptr(), L::N, turned.0.as_mut_ptr(), L::N) };
             for (line, numbers) in turned.0.chunks_exact(L::N).enumerate().take(count) {
                 to[place + line * pitch..][..L::N].copy_from_slice(numbers);
+            }
+        }
+    }
+}
+
+/// Writes `to[c · to_pitch + r] = from[r · from_pitch + c]` for so many rows and columns; what lies between is left alone.
+pub(crate) fn transpose(
+    isa: Isa,
+    (from, from_pitch): (&[f32], usize),
+    [rows, columns]: [usize; 2],
+    (to, to_pitch): (&mut [f32], usize),
+) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    assert!(columns <= from_pitch && rows <= to_pitch);
+    assert!(from.len() >= (rows - 1) * from_pitch + columns && to.len() >= (columns - 1) * to_pitch + rows);
+    isa.run(Transpose { from, from_pitch, rows, columns, to, to_pitch });
+}
+
+/// Only [`transpose`] makes it, which has asserted the lengths.
+struct Transpose<'a> {
+    from: &'a [f32],
+    from_pitch: usize,
+    rows: usize,
+    columns: usize,
+    to: &'a mut [f32],
+    to_pitch: usize,
+}
+
+impl Kernel for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Transpose { from, from_pitch, rows, columns, to, to_pitch } = self;
+        for row in (0..rows).step_by(L::N) {
+            for column in (0..columns).step_by(L::N) {
+                if row + L::N <= rows && column + L::N <= columns {
+                    let from = from[row * from_pitch + column..].as_ptr();
+                    let to = to[column * to_pitch + row..].as_mut_ptr();
+                    // SAFETY: `N` rows of `N` numbers lie on both sides.
+                    unsafe { L::transpose(from, from_pitch, to, to_pitch) };
+                    continue;
+                }
+                for row in row..rows.min(row + L::N) {
+                    for column in column..columns.min(column + L::N) {
+                        to[column * to_pitch + row] = from[row * from_pitch + column];
+                    }
+                }
             }
         }
     }

@@ -42,10 +42,13 @@ pub(super) fn input_gradient(
     if by_rows::suits(conv) && n * conv.output.height * conv.output.width > 0 {
         return by_rows::input_gradient(isa, conv, n, dy, packed, dx, scratch);
     }
-    for row in conv.input.rows(n) {
-        dx[row].fill(0.0);
+    let is_once = is_each_pixel_once(conv);
+    if !is_once {
+        for row in conv.input.rows(n) {
+            dx[row].fill(0.0);
+        }
     }
-    isa.run(InputGradient { conv, n, dy, packed, dx });
+    isa.run(InputGradient { conv, n, dy, packed, dx, is_once });
 }
 
 /// Asserts that `n` images of both sides lie in their slices, and that kernel and scratch are as long as they must be.
@@ -55,12 +58,19 @@ pub(super) fn check(conv: &Conv2d, n: usize, dy: &[f32], packed: &[f32], dx: &[f
     assert_eq!(packed.len(), packed_transposed_len(conv));
 }
 
+/// Whether one tap writes all of `dx`: then nothing is added.
+fn is_each_pixel_once(conv: &Conv2d) -> bool {
+    let has_all = [conv.output.height, conv.output.width] == [conv.input.height, conv.input.width];
+    conv.window.kernel == [1; 2] && conv.window.stride == [1; 2] && conv.window.padding == [0; 4] && has_all
+}
+
 struct InputGradient<'a> {
     conv: &'a Conv2d,
     n: usize,
     dy: &'a [f32],
     packed: &'a [f32],
     dx: &'a mut [f32],
+    is_once: bool,
 }
 
 impl Kernel for InputGradient<'_> {
@@ -96,6 +106,7 @@ impl Kernel for InputGradient<'_> {
                                 weights: weights[first..].as_ptr(),
                                 pitch: width,
                                 channels: left.min(vectors * L::N),
+                                is_once: self.is_once,
                             };
                             // SAFETY: the walk visits pixels of `dy` and of `dx` inside their images, whose lengths are
                             // asserted; weights are `outputs` rows of `width`, read from `first` on.
@@ -141,6 +152,8 @@ struct Strip<'a> {
     weights: *const f32,
     pitch: usize,
     channels: usize,
+    /// Whether products are written instead of added.
+    is_once: bool,
 }
 
 /// # Safety
@@ -173,10 +186,12 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: `channels` numbers of every place can be read and written, and whole vectors where they may be.
     unsafe {
-        for p in 0..P {
-            for v in 0..V {
-                let (from, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));
-                acc[p][v] = if is_whole(p) { L::load(from) } else { L::load_first(from, lanes) };
+        if !strip.is_once {
+            for p in 0..P {
+                for v in 0..V {
+                    let (from, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));
+                    acc[p][v] = if is_whole(p) { L::load(from) } else { L::load_first(from, lanes) };
+                }
             }
         }
         match is_in_row {

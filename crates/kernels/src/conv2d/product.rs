@@ -138,7 +138,7 @@ impl Product {
     /// The kernel, canonical, in the order of [`Product::forward`].
     pub fn pack(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
         match self.method {
-            Method::Direct => pack::pack(&self.conv, kernel, packed),
+            Method::Direct => pack::pack(isa, &self.conv, kernel, packed),
             Method::SideBySide(pixels) => side_by_side::pack(&self.conv, pixels, kernel, packed),
             Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::Forward, packed),
         }
@@ -147,7 +147,7 @@ impl Product {
     /// The kernel, canonical, in the order of [`Product::input_gradient`].
     pub fn pack_transposed(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
         match self.method {
-            Method::Direct | Method::SideBySide(_) => pack::pack_transposed(&self.conv, kernel, packed),
+            Method::Direct | Method::SideBySide(_) => pack::pack_transposed(isa, &self.conv, kernel, packed),
             Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::InputGradient, packed),
         }
     }
@@ -155,7 +155,7 @@ impl Product {
     /// A gradient of [`Product::kernel_gradient`] in canonical layout.
     pub fn unpack(&self, isa: Isa, packed: &[f32], kernel: &mut [f32]) {
         match self.method {
-            Method::Direct => pack::unpack(&self.conv, packed, kernel),
+            Method::Direct => pack::unpack(isa, &self.conv, packed, kernel),
             Method::SideBySide(pixels) => side_by_side::unpack(&self.conv, pixels, packed, kernel),
             Method::Winograd(size) => size.unpack(isa, &self.conv, packed, kernel),
         }
