@@ -1,8 +1,9 @@
 //! Functions and sums of each channel over all pixels of images.
 //!
-//! Images are taken in blocks that stay in the first-level cache, a vector of channels at a time, so that what belongs to
-//! the channels is loaded once a block, and the next block is asked for meanwhile: no processor sees what comes next in
-//! steps of whole pixels. Sums of a block are f32, sums of blocks f64.
+//! Functions go straight on, pixel by pixel, with the coefficients of many channels at hand. For sums images are taken in blocks
+//! that stay in the first-level cache, a vector of channels at a time, so that its sums stay in registers, and the next block
+//! is asked for meanwhile: no processor sees what comes next in steps of whole pixels. Sums of a block are f32, sums of
+//! blocks f64.
 
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -100,38 +101,53 @@ struct Map<'a, F, const A: usize> {
     y: *mut f32,
 }
 
+/// Channels whose coefficients are at hand at a time.
+const MOST_CHANNELS: usize = 512;
+
+/// Numbers from what is computed to what is asked for: two pages, as a processor itself looks ahead within one.
+const DISTANCE: usize = 2048;
+
+/// The fewest numbers in a vector.
+const LEAST_LANES: usize = 8;
+
 impl<const A: usize, F: ChannelFunction<A>> Kernel for Map<'_, F, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let channels = self.view.channels;
-        for (block, ahead) in blocks(self.view, self.plain, self.n) {
-            for channel in (0..channels).step_by(L::N) {
-                let count = L::N.min(channels - channel);
-                let coefficients = self.function.coefficients::<L>(channel, count);
-                for row in block.row..block.row + block.rows {
-                    let start = |view: &View| view.at(block.image, row, block.column) + channel;
-                    let mut from = self.operands.map(|(view, x)| x.wrapping_add(start(view)));
-                    let mut to = self.y.wrapping_add(start(self.view));
-                    for _ in 0..block.columns {
-                        // SAFETY: every pixel of the block lies inside its images, whose lengths are asserted.
+        let View { height, width, channels, .. } = *self.view;
+        // Without borders all pixels are one row of one image.
+        let (n, height, width) = if self.plain { (1, 1, self.n * height * width) } else { (self.n, height, width) };
+        for first in (0..channels).step_by(MOST_CHANNELS) {
+            let here = MOST_CHANNELS.min(channels - first);
+            let vectors = here.div_ceil(L::N);
+            let mut coefficients =
+                [self.function.coefficients::<L>(first, L::N.min(here)); MOST_CHANNELS / LEAST_LANES];
+            for (vector, coefficients) in coefficients.iter_mut().enumerate().take(vectors).skip(1) {
+                let at = vector * L::N;
+                *coefficients = self.function.coefficients(first + at, L::N.min(here - at));
+            }
+            for (image, row) in (0..n).flat_map(|image| (0..height).map(move |row| (image, row))) {
+                let start = |view: &View| view.at(image, row, 0) + first;
+                let mut from = self.operands.map(|(view, x)| x.wrapping_add(start(view)));
+                let mut to = self.y.wrapping_add(start(self.view));
+                for _ in 0..width {
+                    for vector in 0..vectors {
+                        let (at, count) = (vector * L::N, L::N.min(here - vector * L::N));
+                        // SAFETY: every pixel lies inside its images, whose lengths are asserted.
                         unsafe {
                             let mut x = [L::splat(0.0); A];
-                            for (x, from) in x.iter_mut().zip(&mut from) {
-                                *x = load(*from, count);
-                                prefetch_line(from.wrapping_add(ahead));
-                                *from = from.wrapping_add(channels);
+                            for (x, from) in x.iter_mut().zip(&from) {
+                                *x = load(from.add(at), count);
+                                prefetch_line(from.wrapping_add(at + DISTANCE));
                             }
-                            let value = F::of(coefficients, x);
-                            if count == L::N {
-                                value.store(to)
-                            } else {
-                                value.store_first(to, count)
-                            }
-                            to = to.wrapping_add(channels);
+                            store(F::of(coefficients[vector], x), to.add(at), count);
                         }
                     }
+                    for from in &mut from {
+                        *from = from.wrapping_add(channels);
+                    }
+                    to = to.wrapping_add(channels);
                 }
             }
         }
