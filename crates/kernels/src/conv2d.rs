@@ -1,9 +1,10 @@
 //! Two-dimensional convolution (cross-correlation) with stride, dilation, padding and groups, and its two gradients.
 //!
-//! `y[o] = bias[o] + sum over i, j, c of x[y·s + i·d - pad, x·s + j·d - pad, c] · kernel[o, i, j, c]`. Output
-//! channels lie across the lanes; inputs are broadcast; there is no copy of windows. Weights are packed in blocks of 32 output channels (16 where there are no more), so that a block stays in
-//! the first-level cache while all pixels pass. Kernels of 3×3 may be multiplied transformed, which takes fewer products
-//! ([`winograd`]); [`Product`] chooses.
+//! `y[o] = bias[o] + sum over i, j, c of x[y·s + i·d - pad, x·s + j·d - pad, c] · kernel[o, i, j, c]`. Output channels lie
+//! across the lanes; inputs are broadcast; there is no copy of windows. Weights are packed in blocks of 32 output channels
+//! (16 where there are no more), so that a block stays in the first-level cache while all pixels pass. Where channels are
+//! few, lanes are filled with pixels ([`side_by_side`]) or with a row of the kernel ([`by_rows`]). Kernels of 3×3 may be
+//! multiplied transformed, which takes fewer products ([`winograd`]); [`Product`] chooses.
 
 mod by_rows;
 mod depthwise;

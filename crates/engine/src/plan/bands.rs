@@ -48,7 +48,8 @@ fn bands(step: &Step, threads: usize) -> Vec<Band> {
     let units = lines / unit;
     // A power of two, which halves evenly.
     let count = 1 << units.min(worth).min(threads.next_power_of_two()).max(1).ilog2();
-    let start = |band: usize| if band == count { lines } else { band * units / count * unit };
+    // Where they are not alike the first is the larger, which nobody has to be told of.
+    let start = |band: usize| if band == count { lines } else { (band * units).div_ceil(count) * unit };
     let cut = || (0..count).map(|index| band(step, &to, start(index)..start(index + 1))).collect::<Option<Vec<Band>>>();
     (count > 1).then(cut).flatten().unwrap_or_default()
 }

@@ -300,6 +300,22 @@ fn the_smaller_tiles_are_taken_where_larger_ones_multiply_no_less() {
 }
 
 #[test]
+fn pixels_stand_side_by_side_where_that_takes_fewer_vectors() {
+    for (size, outputs, window, expected) in [
+        (28, 6, square(5, 1, 2), Method::SideBySide(2)), // 6 columns for two pixels instead of 5 for each
+        (28, 8, square(3, 1, 1), Method::SideBySide(2)),
+        (32, 1, square(3, 1, 1), Method::SideBySide(16)),
+        (29, 6, square(5, 1, 2), Method::Direct), // an odd row
+        (28, 16, square(5, 1, 2), Method::Direct),
+        (28, 6, square(1, 1, 0), Method::Direct), // two columns for two pixels
+        (28, 6, square(5, 2, 2), Method::SideBySide(2)),
+    ] {
+        let shape = Shape { n: 1, size: [size; 2], inputs: 1, outputs, groups: 1, window };
+        assert_eq!(Product::new(shape.conv(), Arithmetic::Fast).method, expected, "{outputs} of {size} by {window:?}");
+    }
+}
+
+#[test]
 fn relu_lets_through_what_is_not_a_number() {
     for (channels, groups) in [(5, 1), (3, 3)] {
         let window = square(1, 1, 0);
