@@ -2,7 +2,8 @@
 //!
 //! Packed: `[group][block of outputs][kernel row, kernel column, input][width]`, transposed: `[group][tap][block of
 //! inputs][output][width]`; `width` is 32, or 16 where the channels are no more; lanes beyond the channels hold zeros.
-//! A depthwise kernel is `[tap][channel]` in both.
+//! A depthwise kernel is `[tap][channel]` in both; those of few channels have an order of their own ([`super::by_rows`],
+//! [`super::side_by_side`]).
 
 use super::{Conv2d, by_rows};
 use crate::Isa;

@@ -2,7 +2,8 @@
 //!
 //! Results of pixels that follow each other lie one behind the other, so a row of `w` pixels of `c` channels is also one of
 //! `w / d` pixels of `d · c`. Each of these sees what the windows of its pixels reach together, with a kernel of zeros
-//! around the given one: more products than the definition's, in fewer vectors.
+//! around the given one: more products than the definition's, in fewer vectors. All that are added are zeros, where the
+//! input is finite; what is not reaches the pixels beside it.
 
 use super::{Conv2d, pack};
 use crate::View;

@@ -198,7 +198,10 @@ fn depthwise_layers_agree_with_plain_loops() {
         ([1, 1], 19, square(3, 1, 1)),
         ([8, 9], 11, dilated),
         ([6, 6], 3, square(1, 1, 0)),
-        ([5, 5], 16, square(2, 3, 0)), // a stride beyond the kernel
+        ([5, 5], 16, square(2, 3, 0)),   // a stride beyond the kernel
+        ([40, 9], 300, square(3, 1, 1)), // gradients in bands of rows
+        ([37, 8], 260, square(3, 1, 0)), // of which the last has none of the output
+        ([30, 8], 300, square(5, 1, 4)), // or more of it
     ] {
         check(Shape { n: 3, size, inputs: channels, outputs: channels, groups: channels, window });
     }
