@@ -131,7 +131,7 @@ fn multiply(closing: &Closing<'_>, gradient: &DenseGradient, result: &mut [f32],
         let range = first..dense.units.min(first + units);
         let [x, dy] = [x, dy].map(|operand| move |sample: usize| sample_of(closing, operand, sample));
         timed(closing.clock, &mut spent, || {
-            dense.kernel_gradient(closing.isa, batch, x, dy, range, result, scratch);
+            dense.kernel_gradient(closing.isa, batch, &x, &dy, range, result, scratch);
         });
         spent
     };

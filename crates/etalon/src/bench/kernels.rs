@@ -165,7 +165,7 @@ fn dense_rates(isa: Isa, dense: &Dense, n: usize) -> [f64; 3] {
     [
         fastest(|| dense.forward(isa, n, &x, &kernel, None, true, black_box(&mut y), &mut scratch)),
         fastest(|| dense.input_gradient(isa, n, &dy, &kernel, black_box(&mut dx), &mut scratch)),
-        fastest(|| dense.kernel_gradient(isa, n, row, dy_row, 0..units, black_box(&mut gradient), &mut scratch)),
+        fastest(|| dense.kernel_gradient(isa, n, &row, &dy_row, 0..units, black_box(&mut gradient), &mut scratch)),
     ]
     .map(|seconds| (dense.flops() * n as u64) as f64 * 1e-9 / seconds)
 }

@@ -21,17 +21,21 @@ pub(super) fn scratch_len(units: usize, n: usize) -> usize {
     (units + WIDTH) * pitch(n)
 }
 
-pub(super) struct KernelGradient<'a, X, Y> {
+/// Samples by their number: a function of its own for every caller would be compiled in the caller's crate, perhaps without
+/// being optimized.
+type Samples<'a, 's> = &'a dyn Fn(usize) -> &'s [f32];
+
+pub(super) struct KernelGradient<'a, 's> {
     pub dense: Dense,
     pub n: usize,
-    pub x: X,
-    pub dy: Y,
+    pub x: Samples<'a, 's>,
+    pub dy: Samples<'a, 's>,
     pub units: Range<usize>,
     pub gradient: &'a mut [f32],
     pub scratch: &'a mut [f32],
 }
 
-impl<'s, X: Fn(usize) -> &'s [f32], Y: Fn(usize) -> &'s [f32]> Kernel for KernelGradient<'_, X, Y> {
+impl Kernel for KernelGradient<'_, '_> {
     type Output = ();
 
     #[inline(always)]

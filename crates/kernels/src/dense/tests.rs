@@ -39,7 +39,7 @@ fn check(n: usize, features: usize, units: usize) {
             let mut scratch = vec![f32::NAN; Dense::kernel_gradient_scratch_len(range.len(), n)];
             let x = |s: usize| &x[s * features..][..features];
             let dy = |s: usize| &dy[s * units..][..units];
-            dense.kernel_gradient(isa, n, x, dy, range, part, &mut scratch);
+            dense.kernel_gradient(isa, n, &x, &dy, range, part, &mut scratch);
         }
         assert_close(&what("gradient of the kernel"), &found, &dkernel, 2e-6, 1e-6 * (n as f64 + 2.0));
     }
