@@ -4,7 +4,7 @@ use graph::NodeId;
 use graph::ops::{Activation, Binary};
 use kernels::View;
 use kernels::buffer::LINE;
-use kernels::conv2d::{Method, Pooled, Product, Size};
+use kernels::conv2d::{Method, Pooled, Product};
 use kernels::dense::Dense;
 use kernels::pool::Pool;
 
@@ -270,8 +270,6 @@ impl Work {
 fn by(product: &Product) -> String {
     match product.method {
         Method::Direct => String::new(),
-        Method::SideBySide(pixels) => format!(" by {pixels} pixels"),
-        Method::Winograd(Size::Two) => " by F(2x2)".to_string(),
-        Method::Winograd(Size::Four) => " by F(4x4)".to_string(),
+        other => format!(" by {other}"),
     }
 }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use engine::{Program, Settings, Threads};
-use kernels::conv2d::{Arithmetic, Conv2d, Epilogue, Method, Product, Size};
+use kernels::conv2d::{Arithmetic, Conv2d, Epilogue, Method, Product};
 use kernels::dense::Dense;
 use kernels::{Isa, View};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
             rows.push(Row {
                 layer: layer.clone(),
                 shape: shape(&conv),
-                method: method(candidate.method),
+                method: candidate.method.to_string(),
                 taken_by: ARITHMETICS.iter().filter(|(one, _)| takes(one)).map(|(_, name)| *name).collect(),
                 is_taken: candidate.method == product.method,
                 gflops: rates(settings.isa, &candidate),
@@ -82,7 +82,7 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
             rows.push(Row {
                 layer,
                 shape: format!("{} to {}, {samples} samples", dense.features, dense.units),
-                method: method(Method::Direct),
+                method: Method::Direct.to_string(),
                 taken_by: ARITHMETICS.iter().map(|(_, name)| *name).collect(),
                 is_taken: true,
                 gflops: dense_rates(settings.isa, &dense, samples),
@@ -100,15 +100,6 @@ fn alone(conv: &Conv2d) -> Conv2d {
         input: View::bordered(input.height, input.width, input.channels, padding),
         output: View::plain(output.height, output.width, output.channels),
         ..*conv
-    }
-}
-
-fn method(method: Method) -> String {
-    match method {
-        Method::Direct => "direct".to_string(),
-        Method::SideBySide(pixels) => format!("{pixels} pixels side by side"),
-        Method::Winograd(Size::Two) => "F(2x2)".to_string(),
-        Method::Winograd(Size::Four) => "F(4x4)".to_string(),
     }
 }
 

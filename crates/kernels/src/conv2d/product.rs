@@ -2,6 +2,8 @@
 //!
 //! The choice is a function of geometry and asked-for exactness alone, so that an experiment plans the same everywhere.
 
+use std::fmt;
+
 use super::winograd::{Reader, Size};
 use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack, side_by_side};
 use crate::arithmetic::{self, Binary, Operand};
@@ -28,6 +30,17 @@ pub enum Method {
     SideBySide(usize),
     /// By tiles of this size.
     Winograd(Size),
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Method::Direct => f.write_str("direct"),
+            Method::SideBySide(pixels) => write!(f, "{pixels} pixels side by side"),
+            Method::Winograd(Size::Two) => f.write_str("F(2x2)"),
+            Method::Winograd(Size::Four) => f.write_str("F(4x4)"),
+        }
+    }
 }
 
 /// A convolution and how it is computed.
