@@ -6,7 +6,7 @@
 //! blocks f64.
 
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{LEAST_LANES, Lanes, MOST_LANES};
 use crate::prefetch::prefetch_line;
 use crate::{Isa, View};
 
@@ -14,8 +14,6 @@ use crate::{Isa, View};
 const BLOCK: usize = 4096;
 /// The most pixels of a block, so that a sum in f32 has few terms.
 const MOST_PIXELS: usize = 256;
-/// The most numbers in a vector.
-const MOST_LANES: usize = 16;
 
 /// Pixels of one image, or of all images where there are no borders.
 #[derive(Clone, Copy)]
@@ -27,12 +25,16 @@ struct Block {
     columns: usize,
 }
 
+/// Images, rows and pixels of a row: without borders all pixels are one row of one image.
+fn rows(view: &View, plain: bool, n: usize) -> [usize; 3] {
+    if plain { [1, 1, n * view.height * view.width] } else { [n, view.height, view.width] }
+}
+
 /// All pixels of `n` images of this size, `plain` if all views are; with every block how many numbers behind it the next
 /// one begins, 0 for the last.
 fn blocks(view: &View, plain: bool, n: usize) -> impl Iterator<Item = (Block, usize)> + use<> {
     let most = (BLOCK / view.channels.max(1)).clamp(8, MOST_PIXELS);
-    // Without borders all pixels are one row of one image.
-    let (n, height, width) = if plain { (1, 1, n * view.height * view.width) } else { (n, view.height, view.width) };
+    let [n, height, width] = rows(view, plain, n);
     let (rows, columns) = ((most / width.max(1)).max(1), most.min(width).max(1));
     let len = rows * columns * view.channels;
     let mut blocks = (0..n).flat_map(move |image| {
@@ -107,17 +109,13 @@ const MOST_CHANNELS: usize = 512;
 /// Numbers from what is computed to what is asked for: two pages, as a processor itself looks ahead within one.
 const DISTANCE: usize = 2048;
 
-/// The fewest numbers in a vector.
-const LEAST_LANES: usize = 8;
-
 impl<const A: usize, F: ChannelFunction<A>> Kernel for Map<'_, F, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let View { height, width, channels, .. } = *self.view;
-        // Without borders all pixels are one row of one image.
-        let (n, height, width) = if self.plain { (1, 1, self.n * height * width) } else { (self.n, height, width) };
+        let channels = self.view.channels;
+        let [n, height, width] = rows(self.view, self.plain, self.n);
         for first in (0..channels).step_by(MOST_CHANNELS) {
             let here = MOST_CHANNELS.min(channels - first);
             let vectors = here.div_ceil(L::N);

@@ -6,14 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, MOST_LANES};
 use crate::{Isa, View};
 
 /// The most channels of pixels.
 const MOST_CHANNELS: usize = 64;
-/// The most numbers in a vector.
-const MOST_LANES: usize = 16;
-
 /// Which of the two, with its numbers: in the words that data, networks, runs and exported files share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

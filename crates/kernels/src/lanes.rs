@@ -15,6 +15,12 @@ pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
 
+/// Numbers in the longest vectors.
+pub(crate) const MOST_LANES: usize = 16;
+
+/// Numbers in the shortest.
+pub(crate) const LEAST_LANES: usize = 8;
+
 /// A vector of `N` numbers. A comparison gives a `Mask`, which `select` reads.
 pub(crate) trait Lanes: Copy {
     const N: usize;

@@ -16,7 +16,7 @@ use std::thread::yield_now;
 const PATIENCE: u32 = 1 << 10;
 
 /// The places of helpers, of which each is a thread's that calls [`Team::help`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Team {
     places: Vec<Place>,
     is_over: AtomicBool,

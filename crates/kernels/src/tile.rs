@@ -5,8 +5,8 @@
 //! processor's peak; what separates tiles is how well they divide the work, so [`best`] chooses by the count of pixels.
 
 use crate::lanes::Lanes;
+use crate::lanes::MOST_LANES;
 use crate::prefetch::Beside;
-use crate::turn::MOST_LANES;
 
 /// Input numbers that belong to one output pixel: `outer` times `inner` runs of `len`.
 #[derive(Clone, Copy, Debug)]

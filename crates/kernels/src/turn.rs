@@ -5,10 +5,7 @@ use std::ops::Range;
 use crate::Isa;
 use crate::channels::load;
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
-
-/// Most numbers in a vector.
-pub(crate) const MOST_LANES: usize = 16;
+use crate::lanes::{Lanes, MOST_LANES};
 
 /// A square that a register file turns.
 #[repr(align(64))]

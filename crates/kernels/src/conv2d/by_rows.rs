@@ -8,29 +8,25 @@
 use std::ops::Range;
 
 use super::Conv2d;
-use crate::Isa;
 use crate::channels::{load, store};
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, MOST_LANES};
 use crate::tile::{self, Runs, Steps, for_tile};
-use crate::view::View;
-
-/// Packed rows begin at multiples of this.
-const LANES: usize = 16;
+use crate::{Isa, View};
 
 /// Whether rows of the kernel fill more lanes than channels do, or channels no more than one vector: then the lines are
 /// cheaper than to add every tap to `dx`.
 pub(super) fn suits(conv: &Conv2d) -> bool {
-    let filled = |numbers: usize| numbers.next_multiple_of(LANES);
+    let filled = |numbers: usize| numbers.next_multiple_of(MOST_LANES);
     let (taps, channels) = (conv.window.kernel[1], conv.input.channels);
     let fills_more = filled(taps * channels) < taps * filled(channels);
-    conv.groups == 1 && conv.window.dilation == [1; 2] && taps > 1 && (channels <= LANES || fills_more)
+    conv.groups == 1 && conv.window.dilation == [1; 2] && taps > 1 && (channels <= MOST_LANES || fills_more)
 }
 
 /// Numbers of a row of the kernel, and as they lie.
 fn row(conv: &Conv2d) -> (usize, usize) {
     let len = conv.window.kernel[1] * conv.input.channels;
-    (len, len.next_multiple_of(LANES))
+    (len, len.next_multiple_of(MOST_LANES))
 }
 
 /// Lines whose sum is a row of the input, and the numbers of one: from the first window's first pixel to the last one's last,
@@ -110,7 +106,7 @@ impl Kernel for InputGradient<'_> {
                     continue;
                 };
                 self.products::<L>(&plan, &above, output.at(image, above.first, 0));
-                self.sum::<L>(dx);
+                self.sum::<L>(&plan, dx);
             }
         }
     }
@@ -196,8 +192,8 @@ impl InputGradient<'_> {
 
     /// A row of `dx` from the lines.
     #[inline(always)]
-    fn sum<L: Lanes>(&mut self, dx: Range<usize>) {
-        let (_, len) = lines(self.conv);
+    fn sum<L: Lanes>(&mut self, plan: &Plan, dx: Range<usize>) {
+        let (_, len) = plan.lines;
         let left = self.conv.window.padding[1] * self.conv.input.channels;
         let dx = &mut self.dx[dx];
         for at in (0..dx.len()).step_by(L::N) {

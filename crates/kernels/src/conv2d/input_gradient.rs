@@ -42,13 +42,12 @@ pub(super) fn input_gradient(
     if by_rows::suits(conv) && n * conv.output.height * conv.output.width > 0 {
         return by_rows::input_gradient(isa, conv, n, dy, packed, dx, scratch);
     }
-    let is_once = is_each_pixel_once(conv);
-    if !is_once {
+    if !is_each_pixel_once(conv) {
         for row in conv.input.rows(n) {
             dx[row].fill(0.0);
         }
     }
-    isa.run(InputGradient { conv, n, dy, packed, dx, is_once });
+    isa.run(InputGradient { conv, n, dy, packed, dx });
 }
 
 /// Asserts that `n` images of both sides lie in their slices, and that kernel and scratch are as long as they must be.
@@ -70,7 +69,6 @@ struct InputGradient<'a> {
     dy: &'a [f32],
     packed: &'a [f32],
     dx: &'a mut [f32],
-    is_once: bool,
 }
 
 impl Kernel for InputGradient<'_> {
@@ -85,7 +83,7 @@ impl Kernel for InputGradient<'_> {
         let taps = conv.window.kernel[0] * conv.window.kernel[1];
         let pixels = (conv.output.height * conv.output.width).max(1);
         let chunk = CHUNK_PIXELS.div_ceil(pixels);
-        let runs = Runs::one(outputs);
+        let (runs, is_once) = (Runs::one(outputs), is_each_pixel_once(conv));
         for start in (0..self.n).step_by(chunk) {
             let n = chunk.min(self.n - start);
             for group in 0..conv.groups {
@@ -106,7 +104,7 @@ impl Kernel for InputGradient<'_> {
                                 weights: weights[first..].as_ptr(),
                                 pitch: width,
                                 channels: left.min(vectors * L::N),
-                                is_once: self.is_once,
+                                is_once,
                             };
                             // SAFETY: the walk visits pixels of `dy` and of `dx` inside their images, whose lengths are
                             // asserted; weights are `outputs` rows of `width`, read from `first` on.

@@ -61,8 +61,7 @@ pub(super) fn pack_transposed(isa: Isa, conv: &Conv2d, kernel: &[f32], packed: &
     assert_eq!((kernel.len(), packed.len()), (conv.kernel_len(), packed_transposed_len(conv)));
     let (rows, inputs, outputs) = (conv.kernel_rows(), conv.group_inputs(), conv.group_outputs());
     if conv.is_depthwise() {
-        let channels = conv.output.channels;
-        return transpose(isa, (kernel, rows), [channels, rows], (packed, channels));
+        return pack(isa, conv, kernel, packed);
     }
     if by_rows::suits(conv) {
         return by_rows::pack(conv, kernel, packed);

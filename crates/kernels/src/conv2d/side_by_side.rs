@@ -7,9 +7,10 @@
 
 use super::{Conv2d, pack};
 use crate::View;
+use crate::lanes::MOST_LANES;
 
-/// Lanes that vectors are counted in, and those of the widest block.
-const LANES: [usize; 2] = [16, 32];
+/// Lanes of the widest block of a packed kernel.
+const WIDEST: usize = 2 * MOST_LANES;
 
 /// How many pixels take the fewest vectors of products; 1 where that is the definition's way.
 pub(super) fn best(conv: &Conv2d) -> usize {
@@ -17,8 +18,8 @@ pub(super) fn best(conv: &Conv2d) -> usize {
         return 1;
     }
     let (width, channels) = (conv.output.width, conv.output.channels);
-    let pixels = (1..=LANES[1] / channels).filter(|pixels| width.is_multiple_of(*pixels));
-    let vectors = |pixels: usize| (pixels * channels).div_ceil(LANES[0]) * reach(conv, pixels);
+    let pixels = (1..=WIDEST / channels).filter(|pixels| width.is_multiple_of(*pixels));
+    let vectors = |pixels: usize| (pixels * channels).div_ceil(MOST_LANES) * reach(conv, pixels);
     pixels.min_by(|a, b| (vectors(*a) * b).cmp(&(vectors(*b) * a))).unwrap_or(1)
 }
 

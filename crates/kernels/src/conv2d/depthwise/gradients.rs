@@ -130,21 +130,21 @@ fn scatter(isa: Isa, conv: &Conv2d, n: usize, dy: &[f32], kernel: &[f32], dx: &m
         for row in input.rows(1) {
             dx[input.len(image)..][row].fill(0.0);
         }
-        for (row, tap) in
-            (0..output.height).flat_map(|row| (0..window.kernel[0] * window.kernel[1]).map(move |tap| (row, tap)))
-        {
-            let (i, j) = (tap / window.kernel[1], tap % window.kernel[1]);
-            let columns = window.outputs(1, j, input.width, output.width);
-            if columns.is_empty() || !window.outputs(0, i, input.height, output.height).contains(&row) {
-                continue;
+        for row in 0..output.height {
+            let (down, top) = window.taps(0, row, input.height);
+            for (i, j) in down.flat_map(|i| (0..window.kernel[1]).map(move |j| (i, j))) {
+                let columns = window.outputs(1, j, input.width, output.width);
+                if columns.is_empty() {
+                    continue;
+                }
+                let weights = &kernel[(i * window.kernel[1] + j) * input.channels..][..input.channels];
+                let y = (top + (i * window.dilation[0]) as isize) as usize;
+                let x = columns.start * window.stride[1] + j * window.dilation[1] - window.padding[1];
+                let (step, width) = (window.stride[1] * input.channels, columns.len());
+                let dy = &dy[output.at(image, row, columns.start)..][..width * output.channels];
+                let dx = &mut dx[input.at(image, y, x)..][..(width - 1) * step + input.channels];
+                isa.run(ScatterRow { weights, step, dy, dx });
             }
-            let weights = &kernel[tap * input.channels..][..input.channels];
-            let y = row * window.stride[0] + i * window.dilation[0] - window.padding[0];
-            let x = columns.start * window.stride[1] + j * window.dilation[1] - window.padding[1];
-            let (step, width) = (window.stride[1] * input.channels, columns.len());
-            let dy = &dy[output.at(image, row, columns.start)..][..width * output.channels];
-            let dx = &mut dx[input.at(image, y, x)..][..(width - 1) * step + input.channels];
-            isa.run(ScatterRow { weights, step, dy, dx });
         }
     }
 }

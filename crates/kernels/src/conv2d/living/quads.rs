@@ -6,16 +6,13 @@ use super::Signals;
 use super::lists::alive;
 use crate::conv2d::Pooled;
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, MOST_LANES};
 
 /// The most numbers of a kernel for which lists cost more.
 const MOST_NUMBERS: usize = 80;
 
 /// Numbers of the kernels of two vectors of channels whose sums stay in registers.
 const MOST_SUMS: usize = 6;
-
-/// The most numbers of a vector.
-const MOST_LANES: usize = 16;
 
 /// Memory for the gradients of a row of the pool and the sums of an image.
 #[derive(Clone, Debug, Default)]

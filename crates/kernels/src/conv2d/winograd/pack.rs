@@ -9,8 +9,8 @@ use crate::channels::{load, store};
 use crate::conv2d::Conv2d;
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
-use crate::turn::{MOST_LANES, turn};
+use crate::lanes::{Lanes, MOST_LANES};
+use crate::turn::turn;
 
 /// Which products read a packed kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
