@@ -57,9 +57,16 @@ pub(crate) fn best<L: Lanes>(total: usize, vectors: usize) -> usize {
 
 /// The same for pixels in rows of `columns`: tiles whose pixels lie in one row cost less.
 pub(crate) fn best_in_rows<L: Lanes>(total: usize, columns: usize, vectors: usize) -> usize {
-    let ends = |p: usize| if columns.is_multiple_of(p) || columns == total { 1 } else { 3 };
-    let cost = |p: usize| total.div_ceil(p) * (2 * p.max(CHAINS / vectors) + ends(p));
-    (1..=most_pixels::<L>(vectors)).filter(|&p| p <= total).min_by_key(|&p| (cost(p), usize::MAX - p)).unwrap_or(1)
+    // A loop, since it is asked once a call of a kernel, of which some take a microsecond.
+    let (mut best, mut least) = (1, usize::MAX);
+    for p in 1..=most_pixels::<L>(vectors).min(total) {
+        let ends = if columns == total || columns.is_multiple_of(p) { 1 } else { 3 };
+        let cost = total.div_ceil(p) * (2 * p.max(CHAINS / vectors) + ends);
+        if cost <= least {
+            (best, least) = (p, cost);
+        }
+    }
+    best
 }
 
 /// Multiply-adds that are under way at a time: two begin in a cycle and take four.

@@ -134,9 +134,7 @@ impl Size {
     ) {
         assert!(dx.len() >= conv.input.len(n) && dy.len() >= conv.output.len(n));
         assert_eq!(packed.len(), self.packed_len(conv, Reader::InputGradient));
-        for row in conv.input.rows(n) {
-            dx[row].fill(0.0);
-        }
+        clear_unreached(conv, n, dx);
         let pass = Pass::InputGradient { dy: dy.as_ptr(), packed: packed.as_ptr(), dx: dx.as_mut_ptr() };
         self.run(isa, conv, n, pass, scratch);
     }
@@ -152,9 +150,7 @@ impl Size {
         if begin && n == 0 {
             gradient.fill(0.0);
         }
-        for row in conv.input.rows(n) {
-            dx[row].fill(0.0);
-        }
+        clear_unreached(conv, n, dx);
         let (x, dy) = (x.as_ptr(), dy.as_ptr());
         let (packed, dx, gradient) = (packed.as_ptr(), dx.as_mut_ptr(), gradient.as_mut_ptr());
         self.run(isa, conv, n, Pass::Gradients { of_x, x, dy, packed, dx, begin, gradient, ahead }, scratch);
@@ -257,6 +253,13 @@ impl Size {
                 }
             }
         }
+    }
+}
+
+/// Zeros for the gradients of inputs that no tile reaches.
+fn clear_unreached(conv: &Conv2d, n: usize, dx: &mut [f32]) {
+    if !tiles::reach_all(conv) {
+        conv.input.rows(n).for_each(|row| dx[row].fill(0.0));
     }
 }
 

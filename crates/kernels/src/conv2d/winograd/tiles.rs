@@ -276,7 +276,8 @@ unsafe fn store_output<L: Lanes, F: Transform<M, T>, const M: usize, const T: us
     }
 }
 
-/// Adds `B v Bᵀ` to the gradients of the tiles' inputs, where they lie inside the image.
+/// Adds `B v Bᵀ` to the gradients of the tiles' inputs, where they lie inside the image. What no earlier tile has reached is
+/// written: together the tiles of an image reach all of it, unless [`reach_all`] says otherwise.
 ///
 /// # Safety
 /// The field of inputs holds the tiles, whose inputs can be written.
@@ -290,15 +291,17 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
     let place = chunk.inputs.place;
     for index in 0..chunk.tiles {
         let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
-        // Rows and columns of the tile that are no padding.
-        let inside = |start: usize, padding: usize, size: usize| {
-            [padding.saturating_sub(start), (size + padding).saturating_sub(start).min(T)]
+        // Rows and columns of the tile that are no padding; those before the middle one have been reached.
+        let inside = |axis: usize, start: usize, padding: usize, size: usize| {
+            let reached = if start == 0 { 0 } else { T - M + tile.done[axis] };
+            [padding.saturating_sub(start), reached, (size + padding).saturating_sub(start).min(T)]
         };
-        let [rows, columns] = [inside(tile.y, top, input.height), inside(tile.x, left, input.width)];
+        let [rows, columns] = [inside(0, tile.y, top, input.height), inside(1, tile.x, left, input.width)];
         // The place of the tile's first number, which may lie in a border that is not there.
         let start = (input.at(tile.image, tile.y, tile.x))
             .wrapping_sub(top * input.row_pitch)
             .wrapping_sub(left * input.channels);
+        let is_inner = [rows, columns] == [[0, T - M, T]; 2];
         for channel in (0..input.channels).step_by(L::N) {
             let count = L::N.min(input.channels - channel);
             let pixels = Pixels { row: input.row_pitch, column: input.channels, count };
@@ -306,36 +309,54 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
             unsafe {
                 let v = chunk.inputs.at(0, index).add(channel);
                 let dx = dx.wrapping_add(start).wrapping_add(channel);
-                match count == L::N && [rows, columns] == [[0, T]; 2] {
-                    true => add_input::<L, F, M, T, true>(transform, v, place, dx, pixels, [rows, columns]),
-                    false => add_input::<L, F, M, T, false>(transform, v, place, dx, pixels, [rows, columns]),
+                let at = [rows, columns];
+                match (count == L::N, is_inner) {
+                    (true, true) => add_input::<L, F, M, T, true, true>(transform, v, place, dx, pixels, at),
+                    (true, false) => add_input::<L, F, M, T, true, false>(transform, v, place, dx, pixels, at),
+                    (false, _) => add_input::<L, F, M, T, false, false>(transform, v, place, dx, pixels, at),
                 }
             }
         }
     }
 }
 
-/// `FULL` also says that all of the tile lies inside the image.
+/// Whether the tiles of an image reach all of its input: they do not where outputs at the end are left out.
+pub(super) fn reach_all(conv: &Conv2d) -> bool {
+    let [top, left, ..] = conv.window.padding;
+    let [rows, columns] = [conv.output.height + 2, conv.output.width + 2];
+    rows >= conv.input.height + top && columns >= conv.input.width + left
+}
+
+/// `INNER` says that all of the tile lies inside the image, and that tiles above and on the left have been there.
 ///
 /// # Safety
-/// `T * T` vectors, `place` apart, can be read at `v`; what lies in `rows` and `columns` (first and end) can be read and
-/// written at `dx`.
+/// `T * T` vectors, `place` apart, can be read at `v`; what lies in `rows` and `columns` (first, first that is new, end) can
+/// be read and written at `dx`.
 #[inline(always)]
-unsafe fn add_input<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+unsafe fn add_input<
+    L: Lanes,
+    F: Transform<M, T>,
+    const M: usize,
+    const T: usize,
+    const FULL: bool,
+    const INNER: bool,
+>(
     transform: F,
     v: *const f32,
     place: usize,
     dx: *mut f32,
     pixels: Pixels,
-    [rows, columns]: [[usize; 2]; 2],
+    [rows, columns]: [[usize; 3]; 2],
 ) {
+    let [rows, columns] = if INNER { [[0, T - M, T]; 2] } else { [rows, columns] };
     // SAFETY: the caller's promise.
     unsafe {
         both!(transform.input_back, T, T, |i, j| L::load(v.add((i * T + j) * place)), |i, j, value| {
-            let is_inside = (rows[0]..rows[1]).contains(&i) && (columns[0]..columns[1]).contains(&j);
-            if FULL || is_inside {
+            if (rows[0]..rows[2]).contains(&i) && (columns[0]..columns[2]).contains(&j) {
                 let to = dx.wrapping_add(i * pixels.row + j * pixels.column);
-                store::<L, FULL>(load::<L, FULL>(to, pixels.count).add(value), to, pixels.count)
+                let is_new = i >= rows[1] && j >= columns[1];
+                let value = if is_new { value } else { load::<L, FULL>(to, pixels.count).add(value) };
+                store::<L, FULL>(value, to, pixels.count)
             }
         });
     }
