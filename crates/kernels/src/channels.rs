@@ -127,28 +127,83 @@ impl<const A: usize, F: ChannelFunction<A>> Kernel for Map<'_, F, A> {
             }
             for (image, row) in (0..n).flat_map(|image| (0..height).map(move |row| (image, row))) {
                 let start = |view: &View| view.at(image, row, 0) + first;
-                let mut from = self.operands.map(|(view, x)| x.wrapping_add(start(view)));
-                let mut to = self.y.wrapping_add(start(self.view));
-                for _ in 0..width {
-                    for vector in 0..vectors {
-                        let (at, count) = (vector * L::N, L::N.min(here - vector * L::N));
-                        // SAFETY: every pixel lies inside its images, whose lengths are asserted.
-                        unsafe {
-                            let mut x = [L::splat(0.0); A];
-                            for (x, from) in x.iter_mut().zip(&from) {
-                                *x = load(from.add(at), count);
-                                prefetch_line(from.wrapping_add(at + DISTANCE));
-                            }
-                            store(F::of(coefficients[vector], x), to.add(at), count);
-                        }
+                let line = Line {
+                    from: self.operands.map(|(view, x)| x.wrapping_add(start(view))),
+                    to: self.y.wrapping_add(start(self.view)),
+                    pixels: width,
+                    pitch: channels,
+                };
+                // SAFETY: every pixel lies inside its images, whose lengths are asserted.
+                unsafe {
+                    match if channels == vectors * L::N { vectors } else { 0 } {
+                        1 => line.whole::<L, F, 1>(&coefficients),
+                        2 => line.whole::<L, F, 2>(&coefficients),
+                        4 => line.whole::<L, F, 4>(&coefficients),
+                        _ => line.any::<L, F>(&coefficients, here),
                     }
-                    for from in &mut from {
-                        *from = from.wrapping_add(channels);
-                    }
-                    to = to.wrapping_add(channels);
                 }
             }
         }
+    }
+}
+
+/// Pixels of a row, with numbers from one to the next.
+struct Line<const A: usize> {
+    from: [*const f32; A],
+    to: *mut f32,
+    pixels: usize,
+    pitch: usize,
+}
+
+impl<const A: usize> Line<A> {
+    /// Pixels of exactly `V` vectors.
+    ///
+    /// # Safety
+    /// All pixels can be read and written.
+    #[inline(always)]
+    unsafe fn whole<L: Lanes, F: ChannelFunction<A>, const V: usize>(&self, coefficients: &[F::Coefficients<L>]) {
+        let coefficients: [_; V] = std::array::from_fn(|v| coefficients[v]);
+        for at in (0..self.pixels * V * L::N).step_by(V * L::N) {
+            for v in 0..V {
+                // SAFETY: the caller's promise.
+                unsafe { self.vector::<L, F>(coefficients[v], at + v * L::N, L::N) };
+            }
+        }
+    }
+
+    /// The first `channels` numbers of each pixel.
+    ///
+    /// # Safety
+    /// All pixels can be read and written.
+    #[inline(always)]
+    unsafe fn any<L: Lanes, F: ChannelFunction<A>>(&self, coefficients: &[F::Coefficients<L>], channels: usize) {
+        let (full, left) = (channels / L::N, channels % L::N);
+        for pixel in 0..self.pixels {
+            let at = pixel * self.pitch;
+            // SAFETY: the caller's promise.
+            unsafe {
+                for (vector, coefficients) in coefficients.iter().enumerate().take(full) {
+                    self.vector::<L, F>(*coefficients, at + vector * L::N, L::N);
+                }
+                if left > 0 {
+                    self.vector::<L, F>(coefficients[full], at + full * L::N, left);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `count` numbers can be read and written `at` numbers behind the first pixel.
+    #[inline(always)]
+    unsafe fn vector<L: Lanes, F: ChannelFunction<A>>(&self, coefficients: F::Coefficients<L>, at: usize, count: usize) {
+        let mut x = [L::splat(0.0); A];
+        for (x, from) in x.iter_mut().zip(&self.from) {
+            // SAFETY: the caller's promise.
+            *x = unsafe { load(from.add(at), count) };
+            prefetch_line(from.wrapping_add(at + DISTANCE));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { store(F::of(coefficients, x), self.to.add(at), count) };
     }
 }
 
