@@ -93,7 +93,7 @@ pub fn activate_with_slope(isa: Isa, activation: Activation, x: &mut [f32], y: &
 
 /// As `Function<1>` the activation; as `Function<2>` of dy and what is saved its gradient.
 #[derive(Clone, Copy)]
-struct Relu;
+pub(crate) struct Relu;
 #[derive(Clone, Copy)]
 struct LeakyRelu(f32);
 #[derive(Clone, Copy)]

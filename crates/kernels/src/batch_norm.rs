@@ -4,7 +4,9 @@
 //! biased variance; the sum of dy and the sum of dy * z. Each shard gives a partial in f64; partials are combined in the
 //! order of shards, so that results depend on how the batch is divided and not on who computes.
 
-use crate::channels::{self, ChannelFunction, ChannelSums, join, map, moments};
+use crate::activation::Relu;
+use crate::channels::{self, ChannelFunction, ChannelSums, join, map, map_and_sum, moments};
+use crate::each::Function;
 use crate::lanes::Lanes;
 use crate::softmax::load;
 use crate::{Isa, View};
@@ -109,6 +111,44 @@ pub fn gradient_sums(
 ) {
     assert_eq!(norm.statistics.len(), 2 * of_x.channels);
     channels::sums(isa, GradientSums(norm), n, [(of_x, x), (of_dy, dy)], sums);
+}
+
+/// What the gradient of the relu behind a norm is computed of; a gradient without numbers lies where the result is made.
+#[derive(Clone, Copy, Debug)]
+pub struct ReluGradient<'a> {
+    /// What relu has given.
+    pub given: (&'a View, &'a [f32]),
+    /// The gradient of that.
+    pub dy: (&'a View, Option<&'a [f32]>),
+    /// Added to it.
+    pub added: Option<(&'a View, Option<&'a [f32]>)>,
+}
+
+/// The gradient of relu, and what [`gradient_sums`] adds of it for the norm before relu, whose operand is x: `dz = dy + added`
+/// where relu has given more than zero, else 0; views of x and dz, of which the border of `dz` is left alone.
+///
+/// # Panics
+/// If sizes differ or a slice is too short for `n` images.
+pub fn relu_gradient_and_sums(
+    isa: Isa,
+    [of_x, of_dz]: [&View; 2],
+    n: usize,
+    relu: ReluGradient<'_>,
+    x: &[f32],
+    norm: &Norm,
+    dz: &mut [f32],
+    sums: &mut [f64],
+) {
+    assert_eq!(norm.statistics.len(), 2 * of_x.channels);
+    let (of_given, given) = relu.given;
+    let operands = [(of_given, Some(given)), (of_x, Some(x)), relu.dy];
+    match relu.added {
+        None => map_and_sum(isa, ReluGradientSums(norm), n, operands, (of_dz, dz), sums),
+        Some(added) => {
+            let [given, x, dy] = operands;
+            map_and_sum(isa, ReluGradientSums(norm), n, [given, x, dy, added], (of_dz, dz), sums);
+        }
+    }
 }
 
 /// `dx = scale / sqrt(variance + epsilon) * (dy - sum of dy / count - z * sum of dy * z / count)`; views of x, dy and dx, of
@@ -221,6 +261,48 @@ impl ChannelSums<2, 2> for GradientSums<'_> {
     #[inline(always)]
     fn of<L: Lanes>((centre, factor): (L, L), [x, dy]: [L; 2]) -> [L; 2] {
         [dy, dy.mul(x.sub(centre).mul(factor))]
+    }
+}
+
+/// Of what relu has given, x, dy and, of four, what is added to dy.
+#[derive(Clone, Copy)]
+struct ReluGradientSums<'a>(&'a Norm<'a>);
+
+impl ChannelSums<3, 2> for ReluGradientSums<'_> {
+    type Coefficients<L: Lanes> = (L, L);
+
+    #[inline(always)]
+    fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> (L, L) {
+        GradientSums(self.0).coefficients(channel, count)
+    }
+
+    #[inline(always)]
+    fn of<L: Lanes>(coefficients: (L, L), operands: [L; 3]) -> [L; 2] {
+        GradientSums::of(coefficients, [operands[1], <Self as ChannelSums<3, 2>>::value(operands)])
+    }
+
+    #[inline(always)]
+    fn value<L: Lanes>([given, _, dy]: [L; 3]) -> L {
+        Relu.of([dy, given])
+    }
+}
+
+impl ChannelSums<4, 2> for ReluGradientSums<'_> {
+    type Coefficients<L: Lanes> = (L, L);
+
+    #[inline(always)]
+    fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> (L, L) {
+        GradientSums(self.0).coefficients(channel, count)
+    }
+
+    #[inline(always)]
+    fn of<L: Lanes>(coefficients: (L, L), operands: [L; 4]) -> [L; 2] {
+        GradientSums::of(coefficients, [operands[1], <Self as ChannelSums<4, 2>>::value(operands)])
+    }
+
+    #[inline(always)]
+    fn value<L: Lanes>([given, _, dy, added]: [L; 4]) -> L {
+        Relu.of([dy.add(added), given])
     }
 }
 

@@ -172,6 +172,9 @@ impl Group {
                     step::kernel_gradient(context, one, shard, &self.slots, &mut desk.scratch, packed, dx);
                 });
             }
+            (Work::ReluGradientAndSums { sum, .. }, Some(y)) => timed(context.clock, &mut spent, || {
+                step::relu_gradient_and_sums(context, one, shard, &self.slots, &mut self.sums[*sum].numbers, y);
+            }),
             (_, Some(y)) if !one.bands.is_empty() => {
                 let from = one.bands[0].from;
                 spent = run_bands(context, 0, &one.bands, shard, &self.slots, &mut desk.scratch, &mut y[from..]);

@@ -80,7 +80,8 @@ pub(crate) fn compute(
         | Work::SumToChannels { .. }
         | Work::SumOverBatch { .. }
         | Work::Statistics { .. }
-        | Work::BatchNormSums { .. } => unreachable!("{} is the group's", step.work.name()),
+        | Work::BatchNormSums { .. }
+        | Work::ReluGradientAndSums { .. } => unreachable!("{} is the group's", step.work.name()),
     }
 }
 
@@ -216,6 +217,30 @@ pub(crate) fn kernel_gradient(
         }
         (other, _) => unreachable!("{} is no gradient of a kernel", other.name()),
     }
+}
+
+/// Computes the gradient of relu, and adds a shard's part to the sums of the norm before it.
+pub(crate) fn relu_gradient_and_sums(
+    context: &Context<'_>,
+    step: &Step,
+    shard: &Shard,
+    slots: &[Buffer],
+    part: &mut [f64],
+    dz: &mut [f32],
+) {
+    let read = Reader { context, step, shard, slots };
+    let Work::ReluGradientAndSums { epsilon, .. } = step.work else {
+        unreachable!("{} is no gradient of relu", step.work.name())
+    };
+    let norm = batch_norm::Norm { statistics: read.whole(2), epsilon };
+    let gradient = |index: usize| {
+        let samples = (step.in_place() != Some(index)).then(|| read.samples(index));
+        (read.view(index), samples)
+    };
+    let added = (step.reads.len() > 4).then(|| gradient(4));
+    let relu = batch_norm::ReluGradient { given: (read.view(0), read.samples(0)), dy: gradient(3), added };
+    let views = [read.view(1), read.to()];
+    batch_norm::relu_gradient_and_sums(context.isa, views, shard.n, relu, read.samples(1), &norm, dz, part);
 }
 
 /// Adds a shard's part to a sum.

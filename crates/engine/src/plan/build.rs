@@ -1,12 +1,12 @@
 //! From nodes to steps: which kernel computes a node, on what geometry.
 
 use graph::ops::{Binary, Unary, Window};
-use graph::{Graph, NodeId, Op};
+use graph::{Graph, Node, NodeId, Op};
 use kernels::conv2d::{Arithmetic, Conv2d, Pooled, Product};
 use kernels::dense::Dense;
 use kernels::pool::Pool;
 
-use super::fuse::{Back, Epilogue, Fusions};
+use super::fuse::{Back, Epilogue, Fusions, ReluGradient};
 use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
@@ -85,14 +85,10 @@ impl Builder<'_> {
         let is_sum = self.order.role[id.0 as usize] == Role::Sum;
         let root = |id: &NodeId| self.layout.root(*id);
         let batched = |id: &&NodeId| self.graph.shape(**id).batch;
-        let besides = self.operand_besides(id);
-        let reads: Vec<NodeId> = self.graph.node(id).inputs.iter().chain(&besides).filter(batched).map(root).collect();
-        let mut in_place: Vec<NodeId> = in_place(&self.graph.node(id).op)
-            .iter()
-            .filter_map(|index| self.graph.node(id).inputs.get(*index))
-            .filter(batched)
-            .map(root)
-            .collect();
+        let operands = self.operands(id);
+        let reads: Vec<NodeId> = operands.iter().filter(batched).map(root).collect();
+        let in_place = self.in_place(id).iter().filter_map(|index| operands.get(*index));
+        let mut in_place: Vec<NodeId> = in_place.filter(batched).map(root).collect();
         in_place.retain(|operand| reads.iter().filter(|read| *read == operand).count() == 1);
         let written = (!is_sum).then_some(result).into_iter().chain(self.aside(id));
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
@@ -103,11 +99,31 @@ impl Builder<'_> {
         Touch { reads, writes, in_place, for_batch, is_product, asks_ahead, ..Touch::default() }
     }
 
-    /// What a product reads besides its own operand: what is added to its result, or what the gradient of the kernel
-    /// reads that is computed with this one of the input.
-    fn operand_besides(&self, id: NodeId) -> Option<NodeId> {
-        let added = self.fusions.epilogue(id).and_then(|epilogue| epilogue.added);
-        added.or_else(|| self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]))
+    /// What a step reads. Kernels and biases of products are named by their work.
+    fn operands(&self, id: NodeId) -> Vec<NodeId> {
+        let Node { op, inputs, .. } = self.graph.node(id);
+        if let Some(ReluGradient { sum, norm_sums }) = self.fusions.relu_gradient(id) {
+            let dy = sum.map_or(&inputs[1..2], |sum| &self.graph.node(sum).inputs);
+            let of_norm = &self.graph.node(norm_sums).inputs[..2];
+            return [&inputs[..1], of_norm, dy].concat();
+        }
+        match op {
+            Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
+                // What is added to its result, or what the gradient of the kernel reads that is computed with this one.
+                let added = self.fusions.epilogue(id).and_then(|epilogue| epilogue.added);
+                let of_pair = self.fusions.pair(id).map(|pair| self.graph.node(pair).inputs[0]);
+                [inputs[0]].into_iter().chain(added).chain(of_pair).collect()
+            }
+            _ => inputs.clone(),
+        }
+    }
+
+    /// Which of these its result may overwrite, best first.
+    fn in_place(&self, id: NodeId) -> &'static [usize] {
+        match self.fusions.relu_gradient(id) {
+            Some(_) => &[3, 4],
+            None => in_place(&self.graph.node(id).op),
+        }
     }
 
     /// The node whose value a step stores.
@@ -151,12 +167,7 @@ impl Builder<'_> {
             Op::Input { name } => {
                 vec![Operand::Input { name: self.name(name), view: super::layout::view(&node.shape, [0; 4]) }]
             }
-            // Kernels and biases of products are named by their work.
-            Op::Conv2d { .. } | Op::Dense | Op::Conv2dInputGradient { .. } | Op::DenseInputGradient => {
-                let besides = self.operand_besides(id);
-                std::iter::once(node.inputs[0]).chain(besides).map(|operand| self.operand(operand, slots)).collect()
-            }
-            _ => node.inputs.iter().map(|input| self.operand(*input, slots)).collect(),
+            _ => self.operands(id).into_iter().map(|operand| self.operand(operand, slots)).collect(),
         };
         let result = self.result(id);
         let place = |node: NodeId| Some((slots.of(self.layout.root(node))?, *self.layout.view(node)));
@@ -243,7 +254,10 @@ impl Builder<'_> {
             Op::Activate(activation) if self.slope(id).is_some() => Work::ActivateWithSlope(*activation),
             Op::Activate(activation) => Work::Activate(*activation),
             Op::ActivateGradient(_) if self.fusions.gives_way_to_slope(inputs[0]) => Work::Binary(Binary::Multiply),
-            Op::ActivateGradient(activation) => Work::ActivateGradient(*activation),
+            Op::ActivateGradient(activation) => match self.fusions.relu_gradient(id) {
+                Some(relu) => self.relu_gradient(relu),
+                None => Work::ActivateGradient(*activation),
+            },
             Op::Softmax => Work::Softmax,
             Op::SoftmaxGradient => Work::SoftmaxGradient,
             Op::Dropout { rate, stream } => Work::Dropout { rate: *rate, stream: *stream },
@@ -277,6 +291,13 @@ impl Builder<'_> {
             | Op::TakeRow { .. }
             | Op::SumOfSquares => unreachable!("{} does not belong to samples", op.name()),
         }
+    }
+
+    fn relu_gradient(&mut self, ReluGradient { norm_sums, .. }: ReluGradient) -> Work {
+        let Op::BatchNormSums { epsilon } = self.graph.node(norm_sums).op else {
+            unreachable!("{} is no sums of a norm", self.graph.node(norm_sums).op.name())
+        };
+        Work::ReluGradientAndSums { epsilon, sum: self.sum(norm_sums, SumKind::Plain) }
     }
 
     /// A convolution or a dense layer, forward or back.

@@ -1,7 +1,7 @@
 //! Which nodes are computed together: with a convolution or dense layer the bias, the relu and the max pool behind it; with
 //! a convolution the batch norm whose statistics are given; with a batch norm or a sum the relu; what flows back from such
 //! a pool to the convolution, whose gradients run over lists of what is not zero; elsewhere both gradients of a convolution;
-//! and with an activation its slope.
+//! with the gradient of relu the sum before it and the sums of the norm behind it; and with an activation its slope.
 
 use graph::ops::{Activation, Binary, Window};
 use graph::{Graph, NodeId, Op};
@@ -50,6 +50,18 @@ pub(crate) struct Back {
     pub bias_gradient: Option<NodeId>,
 }
 
+/// The gradient of relu with the sums of the batch norm before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReluGradient {
+    /// The sum of two gradients that it is of.
+    pub sum: Option<NodeId>,
+    pub norm_sums: NodeId,
+}
+
+/// Channels up to which the sums of a norm are added up with the gradient of relu: of more, a pass over vectors of channels
+/// costs what the gradient, which goes straight on, would wait for again.
+const MOST_CHANNELS: usize = 64;
+
 /// For every node its epilogue, and whether it is part of another's.
 #[derive(Clone, Debug)]
 pub(crate) struct Fusions {
@@ -58,6 +70,8 @@ pub(crate) struct Fusions {
     backs: Vec<Option<Back>>,
     /// By the gradient of a convolution's input that of its kernel, of the same dy.
     pairs: Vec<Option<NodeId>>,
+    /// By the gradient of relu what is computed with it.
+    relu_gradients: Vec<Option<ReluGradient>>,
     absorbed: Vec<bool>,
     /// Operands of activations that are overwritten by the slope.
     slopes: Vec<bool>,
@@ -71,6 +85,7 @@ impl Fusions {
             epilogues: vec![None; n],
             backs: vec![None; n],
             pairs: vec![None; n],
+            relu_gradients: vec![None; n],
             absorbed: vec![false; n],
             slopes: vec![false; n],
         };
@@ -99,6 +114,7 @@ impl Fusions {
         }
         if !keep_all {
             fusions.pair_gradients(graph, order, readers);
+            fusions.take_sums(graph, order, readers);
         }
         fusions
     }
@@ -112,6 +128,42 @@ impl Fusions {
                 self.pairs[id.0 as usize] = Some(other);
             }
         }
+    }
+
+    /// Lets the sums of a batch norm be added up while the gradient of relu is computed, which they read, and with it the sum
+    /// of two gradients that it alone reads.
+    fn take_sums(&mut self, graph: &Graph, order: &Order, readers: &Readers) {
+        let stage = |id: NodeId| order.stage[id.0 as usize];
+        for id in graph.ids().filter(|id| order.is(*id, Role::Each)) {
+            let is_relu = matches!(graph.node(id).op, Op::ActivateGradient(Activation::Relu));
+            if !is_relu || self.is_absorbed(id) || self.back(id).is_some() || graph.shape(id).channels() > MOST_CHANNELS
+            {
+                continue;
+            }
+            let is_norm_sums = |reader: &&NodeId| {
+                let node = graph.node(**reader);
+                matches!(node.op, Op::BatchNormSums { .. })
+                    && node.inputs[2] == id
+                    && node.inputs[0] < id
+                    && stage(**reader) == stage(id)
+                    && graph.shape(node.inputs[0]) == graph.shape(id)
+            };
+            let Some(norm_sums) = readers.of(id).iter().find(is_norm_sums).copied() else { continue };
+            let dy = graph.node(id).inputs[1];
+            let is_sum = graph.node(dy).op == Op::Binary(Binary::Add)
+                && readers.only(dy) == Some(id)
+                && !self.is_absorbed(dy)
+                && stage(dy) == stage(id)
+                && graph.node(dy).inputs.iter().all(|operand| graph.shape(*operand) == graph.shape(id));
+            let sum = is_sum.then_some(dy);
+            [Some(norm_sums), sum].into_iter().flatten().for_each(|gone| self.absorbed[gone.0 as usize] = true);
+            self.relu_gradients[id.0 as usize] = Some(ReluGradient { sum, norm_sums });
+        }
+    }
+
+    /// What is computed with this gradient of relu.
+    pub fn relu_gradient(&self, id: NodeId) -> Option<ReluGradient> {
+        self.relu_gradients[id.0 as usize]
     }
 
     /// The gradient of the kernel that is computed with that of the input.

@@ -141,6 +141,11 @@ pub(crate) enum Work {
         epsilon: f32,
         sum: usize,
     },
+    /// The gradient of relu, of one gradient or the sum of two, with the sums of the norm before it.
+    ReluGradientAndSums {
+        epsilon: f32,
+        sum: usize,
+    },
 }
 
 /// Which gradients flow back from a pooled convolution.
@@ -255,6 +260,7 @@ impl Work {
             Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),
             Work::Binary(binary) => binary.name().to_string(),
             Work::AddRelu => "add, relu".to_string(),
+            Work::ReluGradientAndSums { .. } => "relu_gradient, BatchNormSums".to_string(),
             Work::BatchNorm { relu: true, .. } => "BatchNorm, relu".to_string(),
             Work::Activate(activation) | Work::ActivateWithSlope(activation) => activation.name().to_string(),
             Work::ActivateGradient(activation) => activation.gradient_name().to_string(),

@@ -89,6 +89,41 @@ fn a_batch_in_shards_agrees_with_f64() {
     }
 }
 
+#[test]
+fn the_gradient_of_relu_with_sums_is_each_of_them_bit_by_bit() {
+    for (shards, [height, width, channels], border, _) in SHAPES {
+        let n = shards.iter().sum();
+        let given_view = View::bordered(height, width, channels, border);
+        let view = View::bordered(height, width, channels, [0, 1, 1, 0]);
+        let given = images(1, &given_view, n).iter().map(|x| x.max(0.0)).collect::<Vec<f32>>();
+        let (x, dy, added) = (images(2, &view, n), images(3, &view, n), images(5, &given_view, n));
+        let statistics = numbers(4, 2 * channels, 0.5, 2.0);
+        let norm = Norm { statistics: &statistics, epsilon: 1e-5 };
+        let inside = |y: &[f32]| view.rows(n).flatten().map(|at| y[at]).collect::<Vec<f32>>();
+        for (isa, has_added) in Isa::available().into_iter().flat_map(|isa| [(isa, false), (isa, true)]) {
+            let name = format!("{shards:?} of {given_view:?} on {}", isa.name());
+            let mut expected = vec![77.0; view.len(n)];
+            for (at, given_at) in view.rows(n).flatten().zip(given_view.rows(n).flatten()) {
+                let dy = if has_added { dy[at] + added[given_at] } else { dy[at] };
+                expected[at] = if given[given_at] > 0.0 { dy } else { 0.0 };
+            }
+            let mut expected_sums = vec![1.0; 2 * channels];
+            gradient_sums(isa, [&view, &view], n, &x, &norm, &expected, &mut expected_sums);
+            let of = |dy| ReluGradient {
+                given: (&given_view, &given),
+                dy: (&view, dy),
+                added: has_added.then_some((&given_view, Some(&added))),
+            };
+            let (mut apart, mut sums) = (vec![77.0; view.len(n)], vec![1.0; 2 * channels]);
+            relu_gradient_and_sums(isa, [&view, &view], n, of(Some(&dy)), &x, &norm, &mut apart, &mut sums);
+            assert_eq!((&apart, &sums), (&expected, &expected_sums), "{name}");
+            let (mut in_place, mut sums) = (dy.clone(), vec![1.0; 2 * channels]);
+            relu_gradient_and_sums(isa, [&view, &view], n, of(None), &x, &norm, &mut in_place, &mut sums);
+            assert_eq!((inside(&in_place), &sums), (inside(&expected), &expected_sums), "{name}");
+        }
+    }
+}
+
 fn each_shard(shards: &[usize], partials: &mut [f64], mut visit: impl FnMut(usize, usize, &mut [f64])) {
     let (mut first, len) = (0, partials.len() / shards.len());
     for (&n, partial) in shards.iter().zip(partials.chunks_exact_mut(len)) {
