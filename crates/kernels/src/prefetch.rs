@@ -69,6 +69,9 @@ impl Beside for Asking {
     }
 }
 
+/// Sums of the largest tile that asks: one that takes all registers has none to ask with.
+pub(crate) const MOST_ASKING: usize = 26;
+
 /// Slices that are asked for during products, evenly.
 pub(crate) struct Ahead<'a> {
     slices: &'a [&'a [f32]],
@@ -82,7 +85,19 @@ impl<'a> Ahead<'a> {
     /// Slices that are spread over so many multiply-adds of vectors.
     pub fn new(slices: &'a [&'a [f32]], products: usize) -> Ahead<'a> {
         let bytes: usize = slices.iter().map(|slice| size_of_val(*slice)).sum();
+        let slices = if bytes == 0 { &[] } else { slices };
         Ahead { slices, done: 0, rate: bytes as f32 / products as f32 }
+    }
+
+    /// Nothing that is asked for.
+    pub fn nothing() -> Ahead<'a> {
+        Ahead::new(&[], 1)
+    }
+
+    /// Whether nothing is left to ask for.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.slices.is_empty()
     }
 
     /// What the next `turns` turns of so many multiply-adds ask for, at most a line each.

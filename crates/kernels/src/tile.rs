@@ -26,6 +26,12 @@ impl Runs {
         (0..outer).flat_map(move |i| (0..inner).map(move |j| i * outer_step + j * inner_step))
     }
 
+    /// Turns that [`multiply_apart`] takes beside them with so many vectors.
+    #[inline(always)]
+    pub fn turns(&self, vectors: usize) -> usize {
+        self.outer * self.inner * (self.len / (4 / vectors)) * (4 / vectors / vectors)
+    }
+
     /// A single run.
     pub fn one(len: usize) -> Runs {
         Runs { outer: 1, outer_step: 0, inner: 1, inner_step: 0, len }

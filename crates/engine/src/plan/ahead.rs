@@ -5,7 +5,6 @@
 //! those with which the next shard begins.
 
 use kernels::View;
-use kernels::conv2d::{Method, Product};
 
 use super::segments::STEP_NUMBERS;
 use super::{Operand, Segment, Slot, Stage, Step, Work};
@@ -69,14 +68,9 @@ fn tell_segment(steps: &mut [Step], shard: usize, slots: &[Slot]) {
 /// Whether a step asks for others' values.
 fn is_asking(step: &Step) -> bool {
     match &step.work {
-        Work::Convolve { product, .. } | Work::ConvolveGradients { product, .. } => asks(product),
+        Work::Convolve { product, .. } | Work::ConvolveGradients { product, .. } => product.asks(),
         _ => false,
     }
-}
-
-/// Whether a product can ask for others' values.
-pub(super) fn asks(product: &Product) -> bool {
-    matches!(product.method, Method::Winograd(_))
 }
 
 /// Slots that a step reads or writes.
@@ -92,7 +86,7 @@ fn places(step: &Step) -> impl Iterator<Item = (usize, View)> {
 mod tests {
     use graph::NodeId;
     use kernels::Window;
-    use kernels::conv2d::{Arithmetic, Conv2d};
+    use kernels::conv2d::{Arithmetic, Conv2d, Product};
 
     use super::*;
 
@@ -107,11 +101,11 @@ mod tests {
         Step { node: NodeId(0), work, reads, write, aside: None, ahead: Vec::new(), bands: Vec::new() }
     }
 
-    /// A convolution of 3×3, which F(4×4) computes unless `Strict`.
-    fn product(arithmetic: Arithmetic, reads: &[usize], write: usize) -> Step {
+    /// A convolution of 3×3 in so many groups, which F(4×4) computes if it is one.
+    fn product(groups: usize, reads: &[usize], write: usize) -> Step {
         let window = Window { kernel: [3; 2], stride: [1; 2], padding: [1; 4], dilation: [1; 2] };
-        let conv = Conv2d { input: view(), output: view(), window, groups: 1 };
-        let product = Product::new(conv, arithmetic);
+        let conv = Conv2d { input: view(), output: view(), window, groups };
+        let product = Product::new(conv, Arithmetic::Fast);
         step(Work::Convolve { product, packed: 0, bias: None, added: false, relu: false }, reads, write)
     }
 
@@ -126,9 +120,9 @@ mod tests {
     fn products_ask_for_what_comes_behind_them_and_the_last_for_the_next_shard() {
         let steps = vec![
             step(Work::Copy, &[0, 10], 11),
-            product(Arithmetic::Fast, &[11, 1], 2),
+            product(1, &[11, 1], 2),
             step(Work::Copy, &[2, 3], 12),
-            product(Arithmetic::Fast, &[12], 13),
+            product(2, &[12], 13),
             step(Work::Copy, &[13, 0, 4], 5),
         ];
         let first = vec![(3, Which::This)];
@@ -137,12 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn direct_products_ask_for_nothing_and_none_for_more_than_the_cache_takes() {
-        assert_eq!(
-            asked(vec![product(Arithmetic::Strict, &[0], 10), step(Work::Copy, &[10, 1], 2)], 1),
-            [vec![], vec![]]
-        );
-        let steps = || vec![product(Arithmetic::Fast, &[10], 11), step(Work::Copy, &[11, 1, 2], 12)];
+    fn depthwise_products_ask_for_nothing_and_none_for_more_than_the_cache_takes() {
+        assert_eq!(asked(vec![product(16, &[0], 10), step(Work::Copy, &[10, 1], 2)], 1), [vec![], vec![]]);
+        let steps = || vec![product(1, &[10], 11), step(Work::Copy, &[11, 1, 2], 12)];
         let shard = STEP_NUMBERS / view().len(1);
         assert_eq!(asked(steps(), shard), [vec![(1, Which::This)], vec![]]);
         assert_eq!(asked(steps(), 2 * shard), [vec![], vec![]]);

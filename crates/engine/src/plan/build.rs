@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::order::{Order, Role};
 use super::slots::{Slots, Touch};
 use super::step::{DenseGradient, Fixed, Gradients, Operand, Step, Work};
-use super::{Norm, Pack, Sum, SumKind, Values, ahead, segments};
+use super::{Norm, Pack, Sum, SumKind, Values, segments};
 
 /// A node that becomes a step, and the stage that it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ impl Builder<'_> {
         let writes = written.map(|node| (self.layout.root(node), *self.layout.view(node))).collect();
         let op = &self.graph.node(id).op;
         let for_batch = matches!(op, Op::DenseKernelGradient);
-        let asks = |conv| ahead::asks(&Product::new(conv, self.arithmetic));
+        let asks = |conv| Product::new(conv, self.arithmetic).asks();
         let (is_product, asks_ahead) = (is_product(op), self.convolution(id).is_some_and(asks));
         Touch { reads, writes, in_place, for_batch, is_product, asks_ahead, ..Touch::default() }
     }

@@ -5,9 +5,10 @@ use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::{Ahead, MOST_ASKING};
 use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 
-/// `y = conv(x, kernel) + bias`, with relu behind it if asked. `packed` is [`super::pack`]'s; `bias` is `[out channels]`.
+/// `y = conv(x, kernel) + bias`, with relu behind it if asked, asking for what is `ahead` meanwhile. `packed` is [`super::pack`]'s; `bias` is `[out channels]`.
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
@@ -19,6 +20,7 @@ pub(super) fn forward(
     packed: &[f32],
     bias: Option<&[f32]>,
     relu: bool,
+    ahead: &[&[f32]],
     y: &mut [f32],
 ) {
     conv.check(n, x.len(), y.len());
@@ -30,7 +32,9 @@ pub(super) fn forward(
     if conv.is_depthwise() {
         return depthwise::forward(isa, conv, n, x, packed, bias, relu, y);
     }
-    isa.run(Forward { conv, n, x, packed, bias, relu, y });
+    let products = n * conv.output.height * conv.output.width * conv.kernel_rows() * conv.groups;
+    let ahead = Ahead::new(ahead, products * conv.group_outputs().div_ceil(isa.lanes()));
+    isa.run(Forward { conv, n, x, packed, bias, relu, ahead, y });
 }
 
 struct Forward<'a> {
@@ -40,6 +44,7 @@ struct Forward<'a> {
     packed: &'a [f32],
     bias: Option<&'a [f32]>,
     relu: bool,
+    ahead: Ahead<'a>,
     y: &'a mut [f32],
 }
 
@@ -47,7 +52,7 @@ impl Kernel for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Lanes>(mut self) {
         let conv = self.conv;
         let walk = Walk::new(conv, self.n);
         let (inputs, outputs, rows) = (conv.group_inputs(), conv.group_outputs(), conv.kernel_rows());
@@ -72,10 +77,11 @@ impl Kernel for Forward<'_> {
                         relu: self.relu,
                         channels: left.min(vectors * L::N),
                     };
-                    let pixels = tile::best_in_rows::<L>(walk.total(), walk.columns, vectors);
+                    let best = tile::best_in_rows::<L>(walk.total(), walk.columns, vectors);
+                    let pixels = if self.ahead.is_empty() { best } else { best.min(MOST_ASKING / vectors) };
                     // SAFETY: `check` asserted that input and output of every pixel of the walk lie in their slices; the
                     // block has `rows` rows of `width` weights, of which the strip reads `vectors * N` from `first` on.
-                    unsafe { for_tile!(pixels, vectors, strip_of::<L>(&strip)) }
+                    unsafe { for_tile!(pixels, vectors, strip_of::<L>(&strip, &mut self.ahead)) }
                 }
             }
         }
@@ -101,7 +107,7 @@ struct Strip<'a> {
 /// # Safety
 /// `P` pixels are at least in the walk; reads and writes of all its pixels are in bounds, and so are the weights.
 #[inline(always)]
-unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
+unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, ahead: &mut Ahead<'_>) {
     let total = strip.walk.total();
     let bias = match strip.bias {
         // SAFETY: the bias has `channels` numbers from here on.
@@ -120,7 +126,7 @@ unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
             cursor = strip.walk.at(done);
         }
         // SAFETY: the caller's promise, for pixels `done..done + P`.
-        unsafe { tile_of::<L, P, V>(strip, &mut cursor, &bias) };
+        unsafe { tile_of::<L, P, V>(strip, &mut cursor, &bias, ahead) };
         done += P;
     }
 }
@@ -128,7 +134,12 @@ unsafe fn strip_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip) {
 /// # Safety
 /// As [`strip_of`], for the `P` pixels from the cursor on.
 #[inline(always)]
-unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor, bias: &[L; V]) {
+unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
+    strip: &Strip,
+    cursor: &mut Cursor,
+    bias: &[L; V],
+    ahead: &mut Ahead<'_>,
+) {
     let is_in_row = cursor.is_in_row(strip.walk, P);
     let places = cursor.take::<P>(strip.walk);
     let outputs = places.map(|place| strip.y.wrapping_add(place.output));
@@ -136,9 +147,14 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
     let mut acc = [*bias; P];
     // SAFETY: the windows of the pixels and the rows of weights can be read.
     unsafe {
+        let Strip { steps, runs, weights, pitch, .. } = *strip;
         match is_in_row {
-            true => tile::multiply_apart(&mut acc, pixels[0], &strip.steps, strip.runs, strip.weights, strip.pitch, ()),
-            false => tile::multiply(&mut acc, &pixels, strip.runs, strip.weights, strip.pitch),
+            true if P * V <= MOST_ASKING && !ahead.is_empty() => {
+                let beside = ahead.during(runs.turns(V), P * V * V);
+                tile::multiply_apart(&mut acc, pixels[0], &steps, runs, weights, pitch, beside);
+            }
+            true => tile::multiply_apart(&mut acc, pixels[0], &steps, runs, weights, pitch, ()),
+            false => tile::multiply(&mut acc, &pixels, runs, weights, pitch),
         }
     }
     if strip.relu {

@@ -8,6 +8,7 @@ use super::{Conv2d, Cursor, Walk, by_rows, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::Ahead;
 use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
 
 /// Pixels that a chunk of images has at least, so that tiles are full while `dx` stays in the cache.
@@ -22,7 +23,8 @@ pub(super) fn scratch_len(conv: &Conv2d) -> usize {
     }
 }
 
-/// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`super::pack_transposed`]'s.
+/// `dx` from `dy`, asking for what is `ahead` meanwhile; the border of `dx` is left alone. `packed` is
+/// [`super::pack_transposed`]'s.
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
@@ -32,6 +34,7 @@ pub(super) fn input_gradient(
     n: usize,
     dy: &[f32],
     packed: &[f32],
+    ahead: &mut Ahead<'_>,
     dx: &mut [f32],
     scratch: &mut [f32],
 ) {
@@ -47,7 +50,7 @@ pub(super) fn input_gradient(
             dx[row].fill(0.0);
         }
     }
-    isa.run(InputGradient { conv, n, dy, packed, dx });
+    isa.run(InputGradient { conv, n, dy, packed, ahead, dx });
 }
 
 /// Asserts that `n` images of both sides lie in their slices, and that kernel and scratch are as long as they must be.
@@ -63,15 +66,26 @@ fn is_each_pixel_once(conv: &Conv2d) -> bool {
     conv.window.kernel == [1; 2] && conv.window.stride == [1; 2] && conv.window.padding == [0; 4] && has_all
 }
 
-struct InputGradient<'a> {
+/// Multiply-adds of vectors that ask for others' values, in a gradient of `n` images.
+pub(super) fn products(isa: Isa, conv: &Conv2d, n: usize) -> usize {
+    if conv.is_depthwise() || by_rows::suits(conv) {
+        return 0;
+    }
+    let taps = conv.window.kernel[0] * conv.window.kernel[1];
+    let pixels = n * conv.output.height * conv.output.width;
+    pixels * taps * conv.output.channels * conv.group_inputs().div_ceil(isa.lanes())
+}
+
+struct InputGradient<'a, 'b> {
     conv: &'a Conv2d,
     n: usize,
     dy: &'a [f32],
     packed: &'a [f32],
+    ahead: &'a mut Ahead<'b>,
     dx: &'a mut [f32],
 }
 
-impl Kernel for InputGradient<'_> {
+impl Kernel for InputGradient<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -108,7 +122,7 @@ impl Kernel for InputGradient<'_> {
                             };
                             // SAFETY: the walk visits pixels of `dy` and of `dx` inside their images, whose lengths are
                             // asserted; weights are `outputs` rows of `width`, read from `first` on.
-                            unsafe { strip_of::<L>(&strip, vectors) };
+                            unsafe { strip_of::<L>(&strip, vectors, self.ahead) };
                         }
                     }
                 }
@@ -157,7 +171,7 @@ struct Strip<'a> {
 /// # Safety
 /// Reads and writes of all pixels of the walk are in bounds, and so are the weights.
 #[inline(always)]
-unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
+unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize, ahead: &mut Ahead<'_>) {
     let mut cursor = strip.walk.at(0);
     let mut left = strip.walk.total();
     let most = tile::best_in_rows::<L>(left, strip.walk.columns, vectors).min(MOST_SUMS / vectors);
@@ -165,7 +179,7 @@ unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
         // Sums are added to, so no pixel may be visited twice: the last tile is as small as what is left.
         let pixels = most.min(left);
         // SAFETY: the caller's promise, for the next `pixels`.
-        unsafe { for_tile!(pixels, vectors, tile_of::<L>(strip, &mut cursor)) };
+        unsafe { for_tile!(pixels, vectors, tile_of::<L>(strip, &mut cursor, ahead)) };
         left -= pixels;
     }
 }
@@ -173,7 +187,7 @@ unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize) {
 /// # Safety
 /// As [`strip_of`], for the `P` pixels from the cursor on.
 #[inline(always)]
-unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor) {
+unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, cursor: &mut Cursor, ahead: &mut Ahead<'_>) {
     let is_in_row = cursor.is_in_row(strip.walk, P);
     let pixels = cursor.take::<P>(strip.walk);
     let gradients = pixels.map(|place| strip.dy.wrapping_add(place.input));
@@ -192,11 +206,14 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
                 }
             }
         }
+        let Strip { steps, runs, weights, pitch, .. } = *strip;
         match is_in_row {
-            true => {
-                tile::multiply_apart(&mut acc, gradients[0], &strip.steps, strip.runs, strip.weights, strip.pitch, ())
+            true if !ahead.is_empty() => {
+                let beside = ahead.during(runs.turns(V), P * V * V);
+                tile::multiply_apart(&mut acc, gradients[0], &steps, runs, weights, pitch, beside);
             }
-            false => tile::multiply(&mut acc, &gradients, strip.runs, strip.weights, strip.pitch),
+            true => tile::multiply_apart(&mut acc, gradients[0], &steps, runs, weights, pitch, ()),
+            false => tile::multiply(&mut acc, &gradients, runs, weights, pitch),
         }
         for p in 0..P {
             for v in 0..V {

@@ -9,11 +9,11 @@ use super::{Conv2d, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::Beside;
+use crate::prefetch::{Ahead, Beside};
 use crate::tile::{CHAINS, for_tile, lanes_of};
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
-/// With `begin` what is there is overwritten. The order of summation depends on shapes only.
+/// With `begin` what is there is overwritten; what is `ahead` is asked for meanwhile. The order of summation depends on shapes only.
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
@@ -24,6 +24,7 @@ pub(super) fn kernel_gradient(
     x: &[f32],
     dy: &[f32],
     begin: bool,
+    ahead: &mut Ahead<'_>,
     packed: &mut [f32],
 ) {
     conv.check(n, x.len(), dy.len());
@@ -38,19 +39,26 @@ pub(super) fn kernel_gradient(
     if conv.is_depthwise() {
         return depthwise::kernel_gradient(isa, conv, n, x, dy, packed);
     }
-    isa.run(KernelGradient { conv, n, x, dy, begin, packed });
+    isa.run(KernelGradient { conv, n, x, dy, begin, ahead, packed });
 }
 
-struct KernelGradient<'a> {
+/// Multiply-adds of vectors of a gradient of `n` images.
+pub(super) fn products(isa: Isa, conv: &Conv2d, n: usize) -> usize {
+    let pixels = n * conv.output.height * conv.output.width;
+    pixels * conv.groups * conv.kernel_rows() * conv.group_outputs().div_ceil(isa.lanes())
+}
+
+struct KernelGradient<'a, 'b> {
     conv: &'a Conv2d,
     n: usize,
     x: &'a [f32],
     dy: &'a [f32],
     begin: bool,
+    ahead: &'a mut Ahead<'b>,
     packed: &'a mut [f32],
 }
 
-impl Kernel for KernelGradient<'_> {
+impl Kernel for KernelGradient<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -86,7 +94,7 @@ const PART: usize = 1 << 12;
 /// Pixels below which loading and storing the tiles would take a share of the time.
 const LEAST_PIXELS: usize = 64;
 
-impl KernelGradient<'_> {
+impl KernelGradient<'_, '_> {
     /// Adds the pixels of a walk.
     #[inline(always)]
     fn add<L: Lanes>(&mut self, walk: &Walk, begin: bool) {
@@ -116,7 +124,15 @@ impl KernelGradient<'_> {
                             let to = gradient[(run * runs.len + done) * width + first..].as_mut_ptr();
                             // SAFETY: `check` asserted that windows and gradients of all pixels lie in their slices; the
                             // gradient's block has `ks` rows of `width` numbers here, written from `first` on.
-                            unsafe { for_tile!(ks, vectors, tile_of::<L>(&strip, start + done, to, ())) };
+                            unsafe {
+                                match self.ahead.is_empty() {
+                                    true => for_tile!(ks, vectors, tile_of::<L>(&strip, start + done, to, ())),
+                                    false => {
+                                        let beside = self.ahead.during(walk.total(), ks * vectors);
+                                        for_tile!(ks, vectors, tile_of::<L>(&strip, start + done, to, beside));
+                                    }
+                                }
+                            };
                             done += ks;
                         }
                     }

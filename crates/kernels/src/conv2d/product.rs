@@ -7,6 +7,7 @@ use std::fmt;
 use super::winograd::{Reader, Size};
 use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack, side_by_side};
 use crate::arithmetic::{self, Binary, Operand};
+use crate::prefetch::Ahead;
 use crate::{Isa, View};
 
 /// How exact a convolution must be.
@@ -210,10 +211,15 @@ impl Product {
     pub fn input_gradient(&self, isa: Isa, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
         match self.method {
             Method::Direct | Method::SideBySide(_) => {
-                input_gradient::input_gradient(isa, &self.conv, n, dy, packed, dx, scratch)
+                input_gradient::input_gradient(isa, &self.conv, n, dy, packed, &mut Ahead::nothing(), dx, scratch)
             }
             Method::Winograd(size) => size.input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
         }
+    }
+
+    /// Whether passes ask for what is ahead.
+    pub fn asks(&self) -> bool {
+        !self.conv.is_depthwise()
     }
 
     /// Both gradients, bit by bit as [`Product::input_gradient`] and [`Product::kernel_gradient`] compute them.
@@ -224,10 +230,14 @@ impl Product {
         if self.conv.is_depthwise() {
             return depthwise::gradients(isa, &self.conv, n, both, scratch);
         }
-        let BothGradients { view, x, dy, packed, dx, begin, gradient, .. } = both;
-        self.input_gradient(isa, n, dy, packed, dx, scratch);
-        let of_x = Product { conv: Conv2d { input: *view, ..self.conv }, ..*self };
-        of_x.kernel_gradient(isa, n, x, dy, begin, gradient, scratch);
+        let BothGradients { view, x, dy, packed, dx, begin, gradient, ahead } = both;
+        let of_x = Conv2d { input: *view, ..self.conv };
+        let of_x =
+            if let Method::SideBySide(pixels) = self.method { side_by_side::joined(&of_x, pixels) } else { of_x };
+        let products = input_gradient::products(isa, &self.conv, n) + kernel_gradient::products(isa, &of_x, n);
+        let ahead = &mut Ahead::new(ahead, products);
+        input_gradient::input_gradient(isa, &self.conv, n, dy, packed, ahead, dx, scratch);
+        kernel_gradient::kernel_gradient(isa, &of_x, n, x, dy, begin, ahead, gradient);
     }
 
     /// Adds the kernel's gradient to `packed`, which [`Product::unpack`] brings to the canonical layout, or begins it anew
@@ -243,10 +253,12 @@ impl Product {
         scratch: &mut [f32],
     ) {
         match self.method {
-            Method::Direct => kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, begin, packed),
+            Method::Direct => {
+                kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, begin, &mut Ahead::nothing(), packed);
+            }
             Method::SideBySide(pixels) => {
                 let joined = side_by_side::joined(&self.conv, pixels);
-                kernel_gradient::kernel_gradient(isa, &joined, n, x, dy, begin, packed);
+                kernel_gradient::kernel_gradient(isa, &joined, n, x, dy, begin, &mut Ahead::nothing(), packed);
             }
             Method::Winograd(size) => size.kernel_gradient(isa, &self.conv, n, x, dy, begin, packed, scratch),
         }
@@ -262,8 +274,8 @@ fn forward_directly(
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
-    let Epilogue { bias, added, relu, .. } = epilogue;
-    forward::forward(isa, conv, n, x, packed, bias, relu && added.is_none(), y);
+    let Epilogue { bias, added, relu, ahead } = epilogue;
+    forward::forward(isa, conv, n, x, packed, bias, relu && added.is_none(), ahead, y);
     if let Some((view, added)) = added {
         let rule = if relu { Binary::AddRelu } else { Binary::Add };
         for (to, from) in conv.output.rows(n).zip(view.rows(n)) {

@@ -194,7 +194,7 @@ impl Size {
         match pass {
             Pass::Forward { epilogue, .. } => Ahead::new(epilogue.ahead, forward),
             Pass::Gradients { ahead, .. } => Ahead::new(ahead, products(&conv.output, &conv.input) + forward),
-            Pass::InputGradient { .. } | Pass::KernelGradient { .. } => Ahead::new(&[], 1),
+            Pass::InputGradient { .. } | Pass::KernelGradient { .. } => Ahead::nothing(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::channels::{load, store};
 use crate::conv2d::{self, BothGradients, Conv2d};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
+use crate::prefetch::Ahead;
 use crate::{Isa, View};
 
 /// Numbers of a band of rows that both gradients pass over before the next comes: of x, dy, dy in its border and dx together
@@ -61,7 +62,7 @@ pub(in crate::conv2d) fn gradients(isa: Isa, conv: &Conv2d, n: usize, both: Both
     let of_x = Conv2d { input: *view, ..*conv };
     if conv.window.stride != [1; 2] {
         input_gradient(isa, conv, n, dy, kernel, dx, scratch);
-        return conv2d::kernel_gradient::kernel_gradient(isa, &of_x, n, x, dy, begin, gradient);
+        return conv2d::kernel_gradient::kernel_gradient(isa, &of_x, n, x, dy, begin, &mut Ahead::nothing(), gradient);
     }
     conv2d::input_gradient::check(conv, n, dy, kernel, dx, scratch);
     of_x.check(n, x.len(), dy.len());

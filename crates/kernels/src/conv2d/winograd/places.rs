@@ -6,7 +6,7 @@ use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::{Ahead, prefetch_from};
+use crate::prefetch::{Ahead, MOST_ASKING, prefetch_from};
 use crate::tile::{self, Runs, Steps, for_tile};
 
 /// Transformed numbers of some tiles, `[place][tile][pitch]`.
@@ -109,9 +109,6 @@ impl Kernel for Multiply<'_, '_> {
     }
 }
 
-/// Sums of the largest tile that asks for others' values.
-const MOST_ASKING: usize = 26;
-
 /// The product of one strip at one place.
 struct Matrix {
     from: *const f32,
@@ -138,7 +135,6 @@ unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix, ahead:
         // SAFETY: the caller's promise, for tiles `done..done + P`.
         unsafe {
             let (weights, width) = (matrix.weights, matrix.width);
-            // A tile that takes all registers has none to ask with.
             if P * V > MOST_ASKING {
                 tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, ());
             } else {
