@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use kernels::buffer::{Arena, Buffer};
+use kernels::buffer::Buffer;
 use kernels::conv2d::Living;
 
 use crate::plan::{Plan, Step, Work};
@@ -20,7 +20,7 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    fn new(plan: &Plan, memory: &mut Arena) -> Desk {
+    fn new(plan: &Plan) -> Desk {
         let steps = || plan.stages.iter().flat_map(|stage| &stage.steps);
         let mut living = Living::default();
         for step in steps() {
@@ -29,10 +29,10 @@ impl Desk {
             }
         }
         Desk {
-            slots: plan.desk_slots().map(|len| memory.zeros(len)).collect(),
-            packed: plan.desk_packed().into_iter().map(|len| memory.zeros(len)).collect(),
+            slots: plan.desk_slots().map(Buffer::zeros).collect(),
+            packed: plan.desk_packed().into_iter().map(Buffer::zeros).collect(),
             living,
-            scratch: memory.zeros(steps().map(Step::scratch_len).max().unwrap_or(0)),
+            scratch: Buffer::zeros(steps().map(Step::scratch_len).max().unwrap_or(0)),
         }
     }
 }
@@ -42,8 +42,8 @@ impl Desk {
 pub(crate) struct Desks(Vec<Mutex<Desk>>);
 
 impl Desks {
-    pub fn new(plan: &Plan, memory: &mut Arena) -> Desks {
-        Desks((0..plan.desks).map(|_| Mutex::new(Desk::new(plan, memory))).collect())
+    pub fn new(plan: &Plan) -> Desks {
+        Desks((0..plan.desks).map(|_| Mutex::new(Desk::new(plan))).collect())
     }
 
     /// The desk of this thread, or any that is free: there are as many as groups run at a time.

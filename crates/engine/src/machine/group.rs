@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kernels::buffer::{Arena, Buffer, LINE};
+use kernels::buffer::{Buffer, LINE};
 use kernels::conv2d::Living;
 use kernels::team::Team;
 use kernels::{Isa, View, conv2d};
@@ -64,14 +64,14 @@ pub(crate) struct Shard {
 }
 
 impl Group {
-    pub fn new(plan: &Plan, samples: Range<usize>, memory: &mut Arena) -> Group {
+    pub fn new(plan: &Plan, samples: Range<usize>) -> Group {
         let kept_len = |slot: &Slot| if slot.kept { plan.slot_len(slot, &samples) } else { 0 };
-        let slots = plan.slots.iter().map(|slot| memory.zeros(kept_len(slot))).collect();
-        let mut sum = |sum: &Sum| {
+        let slots = plan.slots.iter().map(|slot| Buffer::zeros(kept_len(slot))).collect();
+        let sum = |sum: &Sum| {
             let len = sum.len(&plan.values, samples.len());
             match sum.kind {
                 SumKind::Kernel(_) | SumKind::Canonical => {
-                    PartialSum { kernel: memory.zeros(len), ..PartialSum::default() }
+                    PartialSum { kernel: Buffer::zeros(len), ..PartialSum::default() }
                 }
                 SumKind::Dense(_) => PartialSum::default(),
                 SumKind::Plain | SumKind::Mean | SumKind::Statistics { .. } => {
@@ -80,8 +80,7 @@ impl Group {
             }
         };
         let spent = plan.stages.iter().map(|stage| vec![0; stage.steps.len()]).collect();
-        let sums = plan.sums.iter().map(&mut sum).collect();
-        Group { slots, sums, samples, spent }
+        Group { slots, sums: plan.sums.iter().map(sum).collect(), samples, spent }
     }
 
     /// The number of samples.

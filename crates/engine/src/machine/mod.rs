@@ -15,7 +15,7 @@ mod step;
 mod sums;
 
 use kernels::Isa;
-use kernels::buffer::{Arena, Buffer};
+use kernels::buffer::Buffer;
 use kernels::team::{Gathering, Team};
 use rayon::prelude::*;
 
@@ -93,15 +93,14 @@ impl Machine {
         for (number, value) in &plan.values.constants {
             values[*number].fill(*value);
         }
-        let memory = &mut Arena::default();
-        let packs = plan.packs.iter().map(|pack| PackTask::new(pack, &plan.values.constants, memory)).collect();
+        let packs = plan.packs.iter().map(|pack| PackTask::new(pack, &plan.values.constants)).collect();
         let chains_of = |pass: &Pass| match pass {
             Pass::Singles(_) => Vec::new(),
             Pass::Chains(chains) => chains.iter().map(ChainTask::new).collect(),
         };
         let chains = plan.stages.iter().map(|stage| stage.passes.iter().map(chains_of).collect()).collect();
-        let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone(), memory)).collect();
-        let desks = Desks::new(&plan, memory);
+        let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone())).collect();
+        let desks = Desks::new(&plan);
         let team = Team::new(plan.helpers());
         let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
         let updates = plan.updates.iter().map(UpdateTask::new).collect();

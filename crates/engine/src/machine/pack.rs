@@ -1,6 +1,6 @@
 //! Kernels in the order in which tiles read them, made anew when what they are made of has changed.
 
-use kernels::buffer::{Arena, Buffer};
+use kernels::buffer::Buffer;
 use kernels::{Isa, batch_norm};
 
 use super::Whole;
@@ -21,7 +21,7 @@ pub(crate) struct PackTask {
 
 impl PackTask {
     /// A kernel to be packed; `constants` are the numbers of values that never change.
-    pub fn new(pack: &Pack, constants: &[(usize, f32)], memory: &mut Arena) -> PackTask {
+    pub fn new(pack: &Pack, constants: &[(usize, f32)]) -> PackTask {
         let len = match pack.transposed {
             true => pack.product.packed_transposed_len(),
             false => pack.product.packed_len(),
@@ -38,7 +38,7 @@ impl PackTask {
         };
         let sources: Option<Vec<usize>> = sources.filter_map(variable).collect();
         let made_of = vec![u64::MAX; sources.as_ref().map_or(0, Vec::len)];
-        PackTask { pack: pack.clone(), packed: memory.zeros(len), folded, sources, made_of }
+        PackTask { pack: pack.clone(), packed: Buffer::zeros(len), folded, sources, made_of }
     }
 
     /// The stage before whose steps it is made.
