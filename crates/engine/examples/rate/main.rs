@@ -20,6 +20,10 @@ use kernels::{Isa, peak};
 
 use networks::{Network, cifar_cnn, lenet5, mlp, mobilenet, resnet20, smooth, vgg};
 
+/// The program's: its large pages are part of what is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The value of an option.
 fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|argument| argument != name).nth(1)
