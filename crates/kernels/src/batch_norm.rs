@@ -264,11 +264,11 @@ impl ChannelSums<2, 2> for GradientSums<'_> {
     }
 }
 
-/// Of what relu has given, x, dy and, of four, what is added to dy.
+/// Of what relu has given, x, dy and what is added to dy, if anything.
 #[derive(Clone, Copy)]
 struct ReluGradientSums<'a>(&'a Norm<'a>);
 
-impl ChannelSums<3, 2> for ReluGradientSums<'_> {
+impl<const A: usize> ChannelSums<A, 2> for ReluGradientSums<'_> {
     type Coefficients<L: Lanes> = (L, L);
 
     #[inline(always)]
@@ -277,32 +277,17 @@ impl ChannelSums<3, 2> for ReluGradientSums<'_> {
     }
 
     #[inline(always)]
-    fn of<L: Lanes>(coefficients: (L, L), operands: [L; 3]) -> [L; 2] {
-        GradientSums::of(coefficients, [operands[1], <Self as ChannelSums<3, 2>>::value(operands)])
+    fn of<L: Lanes>(coefficients: (L, L), operands: [L; A]) -> [L; 2] {
+        GradientSums::of(coefficients, [operands[1], Self::value(operands)])
     }
 
     #[inline(always)]
-    fn value<L: Lanes>([given, _, dy]: [L; 3]) -> L {
-        Relu.of([dy, given])
-    }
-}
-
-impl ChannelSums<4, 2> for ReluGradientSums<'_> {
-    type Coefficients<L: Lanes> = (L, L);
-
-    #[inline(always)]
-    fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> (L, L) {
-        GradientSums(self.0).coefficients(channel, count)
-    }
-
-    #[inline(always)]
-    fn of<L: Lanes>(coefficients: (L, L), operands: [L; 4]) -> [L; 2] {
-        GradientSums::of(coefficients, [operands[1], <Self as ChannelSums<4, 2>>::value(operands)])
-    }
-
-    #[inline(always)]
-    fn value<L: Lanes>([given, _, dy, added]: [L; 4]) -> L {
-        Relu.of([dy.add(added), given])
+    fn value<L: Lanes>(operands: [L; A]) -> L {
+        let mut dy = operands[2];
+        for added in &operands[3..] {
+            dy = dy.add(*added);
+        }
+        Relu.of([dy, operands[0]])
     }
 }
 

@@ -1,9 +1,9 @@
 //! Functions and sums of each channel over all pixels of images.
 //!
 //! Functions go straight on, pixel by pixel, with the coefficients of many channels at hand. For sums images are taken in blocks
-//! that stay in the first-level cache, a vector of channels at a time, so that its sums stay in registers, and the next block
-//! is asked for meanwhile: no processor sees what comes next in steps of whole pixels. Sums of a block are f32, sums of
-//! blocks f64.
+//! that stay in the first-level cache, a vector or two of channels at a time, so that their sums stay in registers, and the
+//! next block is asked for meanwhile: no processor sees what comes next in steps of whole pixels. Sums of a block are f32,
+//! sums of blocks f64.
 
 use crate::isa::Kernel;
 use crate::lanes::{LEAST_LANES, Lanes, MOST_LANES};
@@ -201,15 +201,32 @@ impl<const A: usize> Line<A> {
         at: usize,
         count: usize,
     ) {
-        let mut x = [L::splat(0.0); A];
-        for (x, from) in x.iter_mut().zip(&self.from) {
-            // SAFETY: the caller's promise.
-            *x = unsafe { load(from.add(at), count) };
-            prefetch_line(from.wrapping_add(at + DISTANCE));
-        }
         // SAFETY: the caller's promise.
-        unsafe { store(F::of(coefficients, x), self.to.add(at), count) };
+        unsafe {
+            let x = load_all::<L, A>(&self.from, at, DISTANCE, count);
+            store(F::of(coefficients, x), self.to.add(at), count);
+        }
     }
+}
+
+/// A vector of each operand, `at` numbers behind the first; `ahead` numbers further it is asked for.
+///
+/// # Safety
+/// `count <= N` numbers of each can be read there.
+#[inline(always)]
+unsafe fn load_all<L: Lanes, const A: usize>(
+    operands: &[*const f32; A],
+    at: usize,
+    ahead: usize,
+    count: usize,
+) -> [L; A] {
+    let mut x = [L::splat(0.0); A];
+    for (x, from) in x.iter_mut().zip(operands) {
+        // SAFETY: the caller's promise.
+        *x = unsafe { load(from.wrapping_add(at), count) };
+        prefetch_line(from.wrapping_add(at + ahead));
+    }
+    x
 }
 
 /// `S` functions of `A` images that are summed over all pixels.
@@ -373,12 +390,8 @@ impl<const A: usize> SumLine<A> {
         let count = if FULL { L::N } else { self.count };
         for v in 0..V {
             let at = at + v * L::N;
-            let mut x = [L::splat(0.0); A];
-            for (x, from) in x.iter_mut().zip(self.from) {
-                // SAFETY: the caller's promise.
-                *x = unsafe { load(from.wrapping_add(at), count) };
-                prefetch_line(from.wrapping_add(at + self.ahead));
-            }
+            // SAFETY: the caller's promise.
+            let x = unsafe { load_all::<L, A>(&self.from, at, self.ahead, count) };
             if STORES {
                 // SAFETY: the caller's promise.
                 unsafe { store(F::value(x), self.to.wrapping_add(at), count) };

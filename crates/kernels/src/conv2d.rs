@@ -26,6 +26,7 @@ pub use winograd::Size;
 
 use std::ops::Range;
 
+use crate::Isa;
 use crate::view::{View, Window};
 
 /// A convolution's geometry: where input and output lie and how the window moves.
@@ -66,6 +67,12 @@ impl Conv2d {
     pub fn flops(&self) -> u64 {
         let outputs = self.output.height * self.output.width * self.output.channels;
         2 * (outputs * self.kernel_rows()) as u64
+    }
+
+    /// Multiply-adds of vectors of output channels in a direct pass over `n` images.
+    pub(crate) fn products(&self, isa: Isa, n: usize) -> usize {
+        let pixels = n * self.output.height * self.output.width;
+        pixels * self.groups * self.kernel_rows() * self.group_outputs().div_ceil(isa.lanes())
     }
 
     /// Numbers of one output channel's kernel.

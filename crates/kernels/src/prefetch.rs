@@ -69,9 +69,6 @@ impl Beside for Asking {
     }
 }
 
-/// Sums of the largest tile that asks: one that takes all registers has none to ask with.
-pub(crate) const MOST_ASKING: usize = 26;
-
 /// Slices that are asked for during products, evenly.
 pub(crate) struct Ahead<'a> {
     slices: &'a [&'a [f32]],

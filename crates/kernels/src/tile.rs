@@ -4,9 +4,8 @@
 //! in the packed weights. With 12 or more accumulators and at most one load a multiply-add a tile runs at the
 //! processor's peak; what separates tiles is how well they divide the work, so [`best`] chooses by the count of pixels.
 
-use crate::lanes::Lanes;
-use crate::lanes::MOST_LANES;
-use crate::prefetch::Beside;
+use crate::lanes::{Lanes, MOST_LANES};
+use crate::prefetch::{Ahead, Beside};
 
 /// Input numbers that belong to one output pixel: `outer` times `inner` runs of `len`.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +23,6 @@ impl Runs {
     pub fn starts(&self) -> impl Iterator<Item = usize> + use<> {
         let Runs { outer, outer_step, inner, inner_step, .. } = *self;
         (0..outer).flat_map(move |i| (0..inner).map(move |j| i * outer_step + j * inner_step))
-    }
-
-    /// Turns that [`multiply_apart`] takes beside them with so many vectors.
-    #[inline(always)]
-    pub fn turns(&self, vectors: usize) -> usize {
-        self.outer * self.inner * (self.len / (4 / vectors)) * (4 / vectors / vectors)
     }
 
     /// A single run.
@@ -186,6 +179,35 @@ pub(crate) unsafe fn multiply_apart<L: Lanes, const P: usize, const V: usize>(
             first = std::hint::black_box(first.wrapping_add(1));
             weights = weights.wrapping_add(pitch);
         }
+    }
+}
+
+/// Sums of the largest tile that asks for what is ahead: one that takes all registers has none to ask with.
+pub(crate) const MOST_ASKING: usize = 26;
+
+/// [`multiply_apart`], asking for what is `ahead` meanwhile.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn multiply_asking<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    first: *const f32,
+    steps: &Steps,
+    runs: &Runs,
+    weights: *const f32,
+    pitch: usize,
+    ahead: &mut Ahead<'_>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if P * V > MOST_ASKING || ahead.is_empty() {
+            return multiply_apart(acc, first, steps, runs, weights, pitch, ());
+        }
+        let unrolled = 4 / V;
+        let turns = runs.outer * runs.inner * (runs.len / unrolled) * (unrolled / V);
+        let beside = ahead.during(turns, P * V * V);
+        multiply_apart(acc, first, steps, runs, weights, pitch, beside);
     }
 }
 

@@ -5,10 +5,11 @@ use super::{Conv2d, Cursor, Walk, depthwise};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::{Ahead, MOST_ASKING};
-use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
+use crate::prefetch::Ahead;
+use crate::tile::{self, MOST_ASKING, Runs, Steps, for_tile, lanes_of};
 
-/// `y = conv(x, kernel) + bias`, with relu behind it if asked, asking for what is `ahead` meanwhile. `packed` is [`super::pack`]'s; `bias` is `[out channels]`.
+/// `y = conv(x, kernel) + bias`, with relu behind it if asked, asking for what is `ahead` meanwhile. `packed` is
+/// [`super::pack`]'s; `bias` is `[out channels]`.
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
@@ -32,8 +33,7 @@ pub(super) fn forward(
     if conv.is_depthwise() {
         return depthwise::forward(isa, conv, n, x, packed, bias, relu, y);
     }
-    let products = n * conv.output.height * conv.output.width * conv.kernel_rows() * conv.groups;
-    let ahead = Ahead::new(ahead, products * conv.group_outputs().div_ceil(isa.lanes()));
+    let ahead = Ahead::new(ahead, conv.products(isa, n));
     isa.run(Forward { conv, n, x, packed, bias, relu, ahead, y });
 }
 
@@ -149,11 +149,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     unsafe {
         let Strip { steps, runs, weights, pitch, .. } = *strip;
         match is_in_row {
-            true if P * V <= MOST_ASKING && !ahead.is_empty() => {
-                let beside = ahead.during(runs.turns(V), P * V * V);
-                tile::multiply_apart(&mut acc, pixels[0], &steps, runs, weights, pitch, beside);
-            }
-            true => tile::multiply_apart(&mut acc, pixels[0], &steps, runs, weights, pitch, ()),
+            true => tile::multiply_asking(&mut acc, pixels[0], &steps, runs, weights, pitch, ahead),
             false => tile::multiply(&mut acc, &pixels, runs, weights, pitch),
         }
     }

@@ -66,9 +66,9 @@ fn is_each_pixel_once(conv: &Conv2d) -> bool {
     conv.window.kernel == [1; 2] && conv.window.stride == [1; 2] && conv.window.padding == [0; 4] && has_all
 }
 
-/// Multiply-adds of vectors that ask for others' values, in a gradient of `n` images.
+/// Multiply-adds of vectors that ask for what is ahead, in a gradient of `n` images that is not depthwise.
 pub(super) fn products(isa: Isa, conv: &Conv2d, n: usize) -> usize {
-    if conv.is_depthwise() || by_rows::suits(conv) {
+    if by_rows::suits(conv) {
         return 0;
     }
     let taps = conv.window.kernel[0] * conv.window.kernel[1];
@@ -208,11 +208,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
         }
         let Strip { steps, runs, weights, pitch, .. } = *strip;
         match is_in_row {
-            true if !ahead.is_empty() => {
-                let beside = ahead.during(runs.turns(V), P * V * V);
-                tile::multiply_apart(&mut acc, gradients[0], &steps, runs, weights, pitch, beside);
-            }
-            true => tile::multiply_apart(&mut acc, gradients[0], &steps, runs, weights, pitch, ()),
+            true => tile::multiply_asking(&mut acc, gradients[0], &steps, runs, weights, pitch, ahead),
             false => tile::multiply(&mut acc, &gradients, runs, weights, pitch),
         }
         for p in 0..P {

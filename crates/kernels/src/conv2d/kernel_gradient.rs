@@ -13,7 +13,8 @@ use crate::prefetch::{Ahead, Beside};
 use crate::tile::{CHAINS, for_tile, lanes_of};
 
 /// Adds the kernel's gradient to `packed`, in [`super::pack`]'s layout ([`super::unpack`] brings it to the canonical one).
-/// With `begin` what is there is overwritten; what is `ahead` is asked for meanwhile. The order of summation depends on shapes only.
+/// With `begin` what is there is overwritten; what is `ahead` is asked for meanwhile. The order of summation depends on shapes
+/// only.
 ///
 /// # Panics
 /// If a slice is too short for `n` images.
@@ -40,12 +41,6 @@ pub(super) fn kernel_gradient(
         return depthwise::kernel_gradient(isa, conv, n, x, dy, packed);
     }
     isa.run(KernelGradient { conv, n, x, dy, begin, ahead, packed });
-}
-
-/// Multiply-adds of vectors of a gradient of `n` images.
-pub(super) fn products(isa: Isa, conv: &Conv2d, n: usize) -> usize {
-    let pixels = n * conv.output.height * conv.output.width;
-    pixels * conv.groups * conv.kernel_rows() * conv.group_outputs().div_ceil(isa.lanes())
 }
 
 struct KernelGradient<'a, 'b> {

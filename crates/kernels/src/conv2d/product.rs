@@ -234,7 +234,7 @@ impl Product {
         let of_x = Conv2d { input: *view, ..self.conv };
         let of_x =
             if let Method::SideBySide(pixels) = self.method { side_by_side::joined(&of_x, pixels) } else { of_x };
-        let products = input_gradient::products(isa, &self.conv, n) + kernel_gradient::products(isa, &of_x, n);
+        let products = input_gradient::products(isa, &self.conv, n) + of_x.products(isa, n);
         let ahead = &mut Ahead::new(ahead, products);
         input_gradient::input_gradient(isa, &self.conv, n, dy, packed, ahead, dx, scratch);
         kernel_gradient::kernel_gradient(isa, &of_x, n, x, dy, begin, ahead, gradient);

@@ -6,7 +6,7 @@ use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::{Ahead, MOST_ASKING, prefetch_from};
+use crate::prefetch::{Ahead, prefetch_from};
 use crate::tile::{self, Runs, Steps, for_tile};
 
 /// Transformed numbers of some tiles, `[place][tile][pitch]`.
@@ -135,12 +135,7 @@ unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix, ahead:
         // SAFETY: the caller's promise, for tiles `done..done + P`.
         unsafe {
             let (weights, width) = (matrix.weights, matrix.width);
-            if P * V > MOST_ASKING {
-                tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, ());
-            } else {
-                let beside = ahead.during(matrix.inputs / V, P * V * V);
-                tile::multiply_apart::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, beside);
-            }
+            tile::multiply_asking::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, ahead);
             for p in 0..P {
                 for v in 0..V {
                     acc[p][v].store(matrix.to.add((done + p) * matrix.to_pitch + v * L::N));
