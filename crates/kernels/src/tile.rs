@@ -211,6 +211,57 @@ pub(crate) unsafe fn multiply_asking<L: Lanes, const P: usize, const V: usize>(
     }
 }
 
+/// The same for pixels of one vector of numbers, side by side, and one vector of weights for each: all places are known when
+/// this is compiled, a seventh of so short a product.
+///
+/// # Safety
+/// `P` pixels of `N` numbers, and `N` vectors of weights, can be read.
+#[inline(always)]
+pub(crate) unsafe fn multiply_vectors<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    first: *const f32,
+    weights: *const f32,
+    ahead: &mut Ahead<'_>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match ahead.is_empty() {
+            true => add_vectors(acc, first, weights, ()),
+            false => add_vectors(acc, first, weights, ahead.during(L::N, P)),
+        }
+    }
+}
+
+/// # Safety
+/// As [`multiply_vectors`].
+#[inline(always)]
+unsafe fn add_vectors<L: Lanes, const P: usize, const V: usize>(
+    acc: &mut [[L; V]; P],
+    first: *const f32,
+    weights: *const f32,
+    mut beside: impl Beside,
+) {
+    const { assert!(L::N <= 16) };
+    // A loop over them would stay a loop.
+    macro_rules! unrolled {
+        ($($k:literal)*) => { $(
+            if $k < L::N {
+                // SAFETY: the caller's promise.
+                let w = unsafe { L::load(weights.add($k * L::N)) };
+                for (p, acc) in acc.iter_mut().enumerate() {
+                    // SAFETY: the caller's promise.
+                    let x = L::splat(unsafe { *first.add(p * L::N + $k) });
+                    acc[0] = x.mul_add(w, acc[0]);
+                }
+                if $k % 4 == 3 {
+                    (0..4).for_each(|_| beside.turn());
+                }
+            }
+        )* };
+    }
+    unrolled!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+}
+
 /// # Safety
 /// As [`add_products`], for the number at `first` and those of the other pixels.
 #[inline(always)]

@@ -18,7 +18,7 @@ use crate::prefetch::Ahead;
 use crate::{Isa, View};
 pub(super) use pack::Reader;
 use pack::{Pack, Unpack};
-use places::{AddOuter, Field, Multiply};
+use places::{AddOuter, Field, Multiply, OuterProducts, Products};
 use tiles::{Chunk, Side, Transformed};
 use transform::{Four, Two};
 
@@ -36,6 +36,9 @@ const CHUNK: usize = 1 << 16;
 
 /// Tiles below which a chunk would wait for its weights: all are read once a chunk.
 const LEAST_TILES: usize = 16;
+
+/// Channels that are few, so that weights are read soon.
+const FEW: usize = 16;
 
 /// Tiles above which a chunk saves nothing any more.
 const MOST_TILES: usize = 96;
@@ -70,6 +73,15 @@ impl Size {
     fn chunk(self, conv: &Conv2d) -> usize {
         let channels = Field::pitch(conv.input.channels) + Field::pitch(conv.output.channels);
         (CHUNK / (self.places() * channels)).clamp(LEAST_TILES, MOST_TILES)
+    }
+
+    /// The tiles of each chunk of so many. Chunks are alike: a small one at the end would read all weights for a few tiles. Of
+    /// few channels weights are few, and a product takes [`LEAST_TILES`] at a time.
+    fn alike(self, conv: &Conv2d, total: usize) -> usize {
+        let most = self.chunk(conv);
+        let alike = total.div_ceil(total.div_ceil(most).max(1));
+        let few = conv.input.channels.max(conv.output.channels) <= FEW;
+        if few { alike.next_multiple_of(LEAST_TILES).min(most / LEAST_TILES * LEAST_TILES) } else { alike }
     }
 
     /// Numbers that a pass needs to work in.
@@ -209,8 +221,7 @@ impl Size {
         let outputs = field(scratch[places * inputs.place..].as_mut_ptr(), conv.output.channels);
         let [rows, columns] = [conv.output.height, conv.output.width].map(|size| size.div_ceil(self.outputs()));
         let total = n * rows * columns;
-        // Chunks are alike: a small one at the end would read all weights for a few tiles.
-        let alike = total.div_ceil(total.div_ceil(most).max(1));
+        let alike = self.alike(conv, total);
         let ahead = &mut self.ahead(isa, conv, total, &pass);
         for first in (0..total).step_by(alike.max(1)) {
             let tiles = alike.min(total - first);
@@ -226,30 +237,35 @@ impl Size {
                     transform(conv, Side::Inputs(x));
                     // Results lie where no cache holds them; their lines are fetched while there are products to compute.
                     let next = self.span(&conv.output, [rows, columns], first..first + tiles, y);
-                    isa.run(Multiply { places, tiles, from: inputs, weights, to: outputs, next, ahead });
+                    let products = Products { places, tiles, from: inputs, weights, to: outputs };
+                    isa.run(Multiply { products, next, ahead });
                     transform(conv, Side::Outputs { epilogue, y });
                 }
                 Pass::InputGradient { dy, packed: weights, dx } => {
                     transform(conv, Side::Gradients(dy));
                     let next = Span { start: dx, len: 0 };
-                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, next, ahead });
+                    let products = Products { places, tiles, from: outputs, weights, to: inputs };
+                    isa.run(Multiply { products, next, ahead });
                     transform(conv, Side::AddToInputs(dx));
                 }
                 Pass::Gradients { of_x, x, dy, packed: weights, dx, begin, gradient, .. } => {
                     transform(conv, Side::Gradients(dy));
                     // x may lie where no cache holds it.
                     let next = self.span(&of_x.input, [rows, columns], first..first + tiles, x);
-                    isa.run(Multiply { places, tiles, from: outputs, weights, to: inputs, next, ahead });
+                    let products = Products { places, tiles, from: outputs, weights, to: inputs };
+                    isa.run(Multiply { products, next, ahead });
                     transform(conv, Side::AddToInputs(dx));
                     transform(of_x, Side::Inputs(x));
                     let begin = begin && first == 0;
-                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient, ahead });
+                    let products = OuterProducts { places, tiles, x: inputs, dy: outputs, begin, gradient };
+                    isa.run(AddOuter { products, ahead });
                 }
                 Pass::KernelGradient { x, dy, begin, packed: gradient } => {
                     transform(conv, Side::Inputs(x));
                     transform(conv, Side::Gradients(dy));
                     let begin = begin && first == 0;
-                    isa.run(AddOuter { places, tiles, x: inputs, dy: outputs, begin, gradient, ahead });
+                    let products = OuterProducts { places, tiles, x: inputs, dy: outputs, begin, gradient };
+                    isa.run(AddOuter { products, ahead });
                 }
             }
         }

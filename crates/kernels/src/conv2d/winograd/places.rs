@@ -1,5 +1,7 @@
 //! Products of transformed numbers, place by place: matrices of tiles by channels.
 
+use std::ops::Range;
+
 use super::Span;
 use crate::conv2d::Walk;
 use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
@@ -45,32 +47,27 @@ impl Field {
     }
 }
 
-/// A vector or two of output channels.
-struct Strip {
-    first: usize,
-    vectors: usize,
-    channels: usize,
-}
-
-/// The strips of `outputs` channels: each lies in one block of a packed kernel.
-#[inline(always)]
-fn strips<L: Lanes>(outputs: usize) -> impl Iterator<Item = Strip> {
-    let width = width(outputs);
-    (0..outputs).step_by(2 * L::N).map(move |first| {
-        let left = outputs - first;
-        let vectors = if left > L::N && width > first % width + L::N { 2 } else { 1 };
-        Strip { first, vectors, channels: left.min(vectors * L::N) }
-    })
+/// How many strips `channels` output channels have: of two vectors, and of one, which is the last. Each strip lies in one
+/// block of a packed kernel.
+fn strips<L: Lanes>(channels: usize) -> [usize; 2] {
+    let vectors = channels.div_ceil(L::N);
+    [vectors / 2, vectors % 2]
 }
 
 /// `to[place][tile] = from[place][tile] · weights[place]`, with weights packed in blocks of outputs. Whoever makes it has
 /// seen that both fields hold `tiles` tiles at each of `places` places, and the weights theirs.
-pub(super) struct Multiply<'a, 'b> {
+#[derive(Clone, Copy)]
+pub(super) struct Products {
     pub places: usize,
     pub tiles: usize,
     pub from: Field,
     pub weights: *const f32,
     pub to: Field,
+}
+
+/// Computes products.
+pub(super) struct Multiply<'a, 'b> {
+    pub products: Products,
     /// What is read or written next, and fetched meanwhile.
     pub next: Span,
     /// What others will touch, fetched meanwhile as well.
@@ -82,73 +79,103 @@ impl Kernel for Multiply<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Multiply { places, tiles, from, weights, to, next, ahead } = self;
-        let share = next.len.div_ceil(places);
-        let width = width(to.channels);
-        let place_len = packed_place(to.channels, from.channels);
-        let pixels = [1, 2].map(|vectors| tile::best::<L>(tiles, vectors));
-        for place in 0..places {
-            let fetched = (place * share).min(next.len);
-            prefetch_from(next.start.wrapping_add(fetched), share.min(next.len - fetched));
-            for strip in strips::<L>(to.channels) {
-                let block = strip.first / width * width * from.channels + strip.first % width;
-                let matrix = Matrix {
-                    from: from.at(place, 0),
-                    from_pitch: from.pitch,
-                    inputs: from.channels,
-                    weights: weights.wrapping_add(place * place_len + block),
-                    width,
-                    to: to.at(place, 0).wrapping_add(strip.first),
-                    to_pitch: to.pitch,
-                    tiles,
-                };
-                // SAFETY: fields and weights have room, as their maker has seen; a strip's vectors end where the pitch does at the latest.
-                unsafe { for_tile!(pixels[strip.vectors - 1], strip.vectors, rows::<L>(&matrix, ahead)) }
+        let Multiply { products, mut next, ahead } = self;
+        let [pairs, single] = strips::<L>(products.to.channels);
+        // What tiles take is chosen here, since a place is soon done.
+        let pixels = |vectors| tile::best::<L>(products.tiles, vectors);
+        if pairs > 0 {
+            for_tile!(pixels(2), 2, multiply_strips::<L>(&products, 0..pairs, next, ahead));
+            next.len = 0;
+        }
+        if single > 0 {
+            match products.are_of_one_vector(L::N) {
+                true => for_tile!(pixels(1), 1, multiply_vectors::<L>(&products, 0..1, next, ahead)),
+                false => for_tile!(pixels(1), 1, multiply_strips::<L>(&products, pairs..pairs + 1, next, ahead)),
             }
         }
     }
 }
 
-/// The product of one strip at one place.
-struct Matrix {
-    from: *const f32,
-    from_pitch: usize,
-    inputs: usize,
-    weights: *const f32,
-    width: usize,
-    to: *mut f32,
-    to_pitch: usize,
-    tiles: usize,
+impl Products {
+    /// Whether inputs and outputs are exactly one vector.
+    fn are_of_one_vector(&self, lanes: usize) -> bool {
+        [self.from, self.to].iter().all(|field| (field.channels, field.pitch) == (lanes, lanes))
+    }
 }
 
-/// # Safety
-/// At least `P` tiles can be read, and written with `V` vectors; so can the weights.
+/// [`multiply`] of any channels.
 #[inline(always)]
-unsafe fn rows<L: Lanes, const P: usize, const V: usize>(matrix: &Matrix, ahead: &mut Ahead<'_>) {
-    let (steps, runs) = (Steps::of(matrix.from_pitch), Runs::one(matrix.inputs));
-    let mut done = 0;
-    while done < matrix.tiles {
-        // The last tiles reach back over some that are done: they get the same values again.
-        done = done.min(matrix.tiles - P);
-        let first = matrix.from.wrapping_add(done * matrix.from_pitch);
-        let mut acc = [[L::splat(0.0); V]; P];
-        // SAFETY: the caller's promise, for tiles `done..done + P`.
-        unsafe {
-            let (weights, width) = (matrix.weights, matrix.width);
-            tile::multiply_asking::<L, P, V>(&mut acc, first, &steps, &runs, weights, width, ahead);
-            for p in 0..P {
-                for v in 0..V {
-                    acc[p][v].store(matrix.to.add((done + p) * matrix.to_pitch + v * L::N));
+fn multiply_strips<L: Lanes, const P: usize, const V: usize>(
+    products: &Products,
+    strips: Range<usize>,
+    next: Span,
+    ahead: &mut Ahead<'_>,
+) {
+    multiply::<L, P, V, false>(products, strips, next, ahead);
+}
+
+/// [`multiply`] where inputs and outputs are exactly one vector.
+#[inline(always)]
+fn multiply_vectors<L: Lanes, const P: usize, const V: usize>(
+    products: &Products,
+    strips: Range<usize>,
+    next: Span,
+    ahead: &mut Ahead<'_>,
+) {
+    let vector = |field: Field| Field { channels: L::N, pitch: L::N, ..field };
+    let products = Products { from: vector(products.from), to: vector(products.to), ..*products };
+    multiply::<L, P, V, true>(&products, strips, next, ahead);
+}
+
+/// The products of some strips of `V` vectors, `P` tiles at a time, at all places; with `VECTORS` of one vector by one.
+#[inline(always)]
+fn multiply<L: Lanes, const P: usize, const V: usize, const VECTORS: bool>(
+    products: &Products,
+    strips: Range<usize>,
+    next: Span,
+    ahead: &mut Ahead<'_>,
+) {
+    let Products { places, tiles, from, weights, to } = *products;
+    let share = next.len.div_ceil(places);
+    let width = width(to.channels);
+    let place_len = packed_place(to.channels, from.channels);
+    let (steps, runs) = (Steps::of(from.pitch), Runs::one(from.channels));
+    for place in 0..places {
+        let fetched = (place * share).min(next.len);
+        prefetch_from(next.start.wrapping_add(fetched), share.min(next.len - fetched));
+        for strip in strips.clone() {
+            let first = strip * 2 * L::N;
+            let block = first / width * width * from.channels + first % width;
+            let weights = weights.wrapping_add(place * place_len + block);
+            let mut done = 0;
+            while done < tiles {
+                // The last tiles reach back over some that are done: they get the same values again.
+                done = done.min(tiles - P);
+                let x = from.at(place, done).cast_const();
+                let mut acc = [[L::splat(0.0); V]; P];
+                // SAFETY: fields and weights have room, as their maker has seen; a strip's vectors end where the pitch does at the latest.
+                unsafe {
+                    match VECTORS {
+                        true => tile::multiply_vectors(&mut acc, x, weights, ahead),
+                        false => tile::multiply_asking(&mut acc, x, &steps, &runs, weights, width, ahead),
+                    }
+                    let to = to.at(place, done).wrapping_add(first);
+                    for p in 0..P {
+                        for v in 0..V {
+                            acc[p][v].store(to.add(p * products.to.pitch + v * L::N));
+                        }
+                    }
                 }
+                done += P;
             }
         }
-        done += P;
     }
 }
 
 /// `gradient[place][input][output] += sum over tiles of x[place][tile] · dy[place][tile]`, packed. Whoever makes it has
 /// seen that both fields hold `tiles` tiles at each of `places` places, and the gradient its blocks.
-pub(super) struct AddOuter<'a, 'b> {
+#[derive(Clone, Copy)]
+pub(super) struct OuterProducts {
     pub places: usize,
     pub tiles: usize,
     pub x: Field,
@@ -156,6 +183,11 @@ pub(super) struct AddOuter<'a, 'b> {
     /// Whether what is there is overwritten.
     pub begin: bool,
     pub gradient: *mut f32,
+}
+
+/// Adds outer products.
+pub(super) struct AddOuter<'a, 'b> {
+    pub products: OuterProducts,
     /// What others will touch, fetched meanwhile.
     pub ahead: &'a mut Ahead<'b>,
 }
@@ -165,29 +197,51 @@ impl Kernel for AddOuter<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let AddOuter { places, tiles, x, dy, begin, gradient, ahead } = self;
-        let width = width(dy.channels);
-        let place_len = packed_place(dy.channels, x.channels);
-        let walk = Walk { n: 1, rows: 1, columns: tiles, input: [0, 0, 0, x.pitch], output: [0, 0, 0, dy.pitch] };
-        for place in 0..places {
-            for strip in strips::<L>(dy.channels) {
-                let block = strip.first / width * width * x.channels + strip.first % width;
-                let operands = kernel_gradient::Strip {
-                    walk: &walk,
-                    x: x.at(place, 0),
-                    dy: dy.at(place, 0).wrapping_add(strip.first),
-                    pitch: width,
-                    channels: strip.channels,
-                    begin,
-                };
-                let most = kernel_gradient::most_rows::<L>(strip.vectors);
-                for first in (0..x.channels).step_by(most) {
-                    let rows = most.min(x.channels - first);
-                    let beside = ahead.during(tiles, rows * strip.vectors);
-                    let to = gradient.wrapping_add(place * place_len + block + first * width);
-                    // SAFETY: fields and gradient have room, as their maker has seen: for inputs `first..first + rows` and the strip's outputs.
-                    unsafe { for_tile!(rows, strip.vectors, gradient_tile::<L>(&operands, first, to, beside)) };
+        let AddOuter { products, ahead } = self;
+        let inputs = products.x.channels;
+        let [pairs, single] = strips::<L>(products.dy.channels);
+        // What tiles take is chosen here, since a place is soon done.
+        for (strips, vectors) in [(0..pairs, 2), (pairs..pairs + single, 1)] {
+            let most = kernel_gradient::most_rows::<L>(vectors);
+            let whole = inputs / most * most;
+            for (rows, inputs) in [(most, 0..whole), (inputs - whole, whole..inputs)] {
+                if !strips.is_empty() && !inputs.is_empty() {
+                    for_tile!(rows, vectors, add_outer::<L>(&products, strips.clone(), inputs, ahead));
                 }
+            }
+        }
+    }
+}
+
+/// The products of some strips of `V` vectors and some inputs, `K` at a time, at all places.
+#[inline(always)]
+fn add_outer<L: Lanes, const K: usize, const V: usize>(
+    products: &OuterProducts,
+    strips: Range<usize>,
+    inputs: Range<usize>,
+    ahead: &mut Ahead<'_>,
+) {
+    let OuterProducts { places, tiles, x, dy, begin, gradient } = *products;
+    let width = width(dy.channels);
+    let place_len = packed_place(dy.channels, x.channels);
+    let walk = Walk { n: 1, rows: 1, columns: tiles, input: [0, 0, 0, x.pitch], output: [0, 0, 0, dy.pitch] };
+    for place in 0..places {
+        for strip in strips.clone() {
+            let first = strip * 2 * L::N;
+            let block = first / width * width * x.channels + first % width;
+            let operands = kernel_gradient::Strip {
+                walk: &walk,
+                x: x.at(place, 0),
+                dy: dy.at(place, 0).wrapping_add(first),
+                pitch: width,
+                channels: (dy.channels - first).min(V * L::N),
+                begin,
+            };
+            for input in inputs.clone().step_by(K) {
+                let beside = ahead.during(tiles, K * V);
+                let to = gradient.wrapping_add(place * place_len + block + input * width);
+                // SAFETY: fields and gradient have room, as their maker has seen: for inputs `input..input + K` and the strip's outputs.
+                unsafe { gradient_tile::<L, K, V>(&operands, input, to, beside) };
             }
         }
     }
