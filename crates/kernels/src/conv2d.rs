@@ -181,15 +181,12 @@ impl Cursor {
     pub fn take<const P: usize>(&mut self, walk: &Walk) -> [Place; P] {
         let mut places = [Place { input: self.input, output: self.output }; P];
         if self.is_in_row(walk, P) {
+            let first = self.pass(walk, P);
             for p in 1..P {
-                places[p] = Place { input: self.input + p * walk.input[3], output: self.output + p * walk.output[3] };
+                places[p] = Place { input: first.input + p * walk.input[3], output: first.output + p * walk.output[3] };
             }
-            self.move_on(walk, P);
         } else {
-            for place in &mut places {
-                *place = Place { input: self.input, output: self.output };
-                self.move_on(walk, 1);
-            }
+            places.iter_mut().for_each(|place| *place = self.pass(walk, 1));
         }
         places
     }
@@ -200,9 +197,10 @@ impl Cursor {
         self.column + pixels <= walk.columns
     }
 
-    /// Past pixels of the same row.
+    /// Where it is, and on past pixels of the same row.
     #[inline(always)]
-    fn move_on(&mut self, walk: &Walk, pixels: usize) {
+    pub fn pass(&mut self, walk: &Walk, pixels: usize) -> Place {
+        let place = Place { input: self.input, output: self.output };
         self.column += pixels;
         self.input += pixels * walk.input[3];
         self.output += pixels * walk.output[3];
@@ -213,9 +211,10 @@ impl Cursor {
                 self.row = 0;
                 self.image += 1;
             }
-            let place = |s: [usize; 4]| s[0] + self.image * s[1] + self.row * s[2];
-            (self.input, self.output) = (place(walk.input), place(walk.output));
+            let start = |s: [usize; 4]| s[0] + self.image * s[1] + self.row * s[2];
+            (self.input, self.output) = (start(walk.input), start(walk.output));
         }
+        place
     }
 }
 

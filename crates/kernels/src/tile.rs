@@ -361,12 +361,43 @@ pub(crate) unsafe fn store<L: Lanes, const P: usize, const V: usize>(
     channels: usize,
 ) {
     let side_by_side = are_side_by_side::<L, P, V>(to, channels);
+    // SAFETY: the caller's promise.
+    unsafe { store_at(tile, |p| to[p], channels, side_by_side) };
+}
+
+/// The same for pixels that are `steps` apart from `first` on.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn store_apart<L: Lanes, const P: usize, const V: usize>(
+    tile: &[[L; V]; P],
+    first: *mut f32,
+    steps: &Steps,
+    channels: usize,
+) {
+    let side_by_side = 2 * channels >= V * L::N && steps.0[0] == channels * size_of::<f32>();
+    // SAFETY: the caller's promise.
+    unsafe { store_at(tile, |p| steps.pixel(first, p).cast_mut(), channels, side_by_side) };
+}
+
+/// [`store`] of pixels at these places, of which `side_by_side` says that the lanes behind each fall into the next.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn store_at<L: Lanes, const P: usize, const V: usize>(
+    tile: &[[L; V]; P],
+    to: impl Fn(usize) -> *mut f32,
+    channels: usize,
+    side_by_side: bool,
+) {
     if channels == V * L::N || side_by_side {
         for p in 0..P {
             for v in 0..V {
                 // SAFETY: the caller's promise; behind a pixel that is not the last lie the numbers of the next.
                 unsafe {
-                    let to = to[p].add(v * L::N);
+                    let to = to(p).add(v * L::N);
                     match channels == V * L::N || p + 1 < P {
                         true => tile[p][v].store(to),
                         false => tile[p][v].store_first(to, lanes_of::<L>(channels, v)),
@@ -384,10 +415,10 @@ pub(crate) unsafe fn store<L: Lanes, const P: usize, const V: usize>(
             copy[p][v] = tile[p][v];
         }
     }
-    for (tile, to) in std::hint::black_box(&copy).iter().zip(to) {
+    for (p, tile) in std::hint::black_box(&copy).iter().enumerate() {
         for (v, vector) in tile.iter().enumerate() {
             // SAFETY: as above.
-            unsafe { vector.store_first(to.add(v * L::N), lanes_of::<L>(channels, v)) };
+            unsafe { vector.store_first(to(p).add(v * L::N), lanes_of::<L>(channels, v)) };
         }
     }
 }

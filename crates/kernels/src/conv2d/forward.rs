@@ -21,7 +21,7 @@ pub(super) fn forward(
     packed: &[f32],
     bias: Option<&[f32]>,
     relu: bool,
-    ahead: &[&[f32]],
+    ahead: &mut Ahead<'_>,
     y: &mut [f32],
 ) {
     conv.check(n, x.len(), y.len());
@@ -33,26 +33,25 @@ pub(super) fn forward(
     if conv.is_depthwise() {
         return depthwise::forward(isa, conv, n, x, packed, bias, relu, y);
     }
-    let ahead = Ahead::new(ahead, conv.products(isa, n));
     isa.run(Forward { conv, n, x, packed, bias, relu, ahead, y });
 }
 
-struct Forward<'a> {
+struct Forward<'a, 'b> {
     conv: &'a Conv2d,
     n: usize,
     x: &'a [f32],
     packed: &'a [f32],
     bias: Option<&'a [f32]>,
     relu: bool,
-    ahead: Ahead<'a>,
+    ahead: &'a mut Ahead<'b>,
     y: &'a mut [f32],
 }
 
-impl Kernel for Forward<'_> {
+impl Kernel for Forward<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<L: Lanes>(self) {
         let conv = self.conv;
         let walk = Walk::new(conv, self.n);
         let (inputs, outputs, rows) = (conv.group_inputs(), conv.group_outputs(), conv.kernel_rows());
@@ -68,6 +67,7 @@ impl Kernel for Forward<'_> {
                     let strip = Strip {
                         walk: &walk,
                         steps: Steps::of(walk.input[3]),
+                        output_steps: Steps::of(walk.output[3]),
                         runs: &runs,
                         x: self.x[group * inputs..].as_ptr(),
                         y: self.y[channel..].as_mut_ptr(),
@@ -81,7 +81,7 @@ impl Kernel for Forward<'_> {
                     let pixels = if self.ahead.is_empty() { best } else { best.min(MOST_ASKING / vectors) };
                     // SAFETY: `check` asserted that input and output of every pixel of the walk lie in their slices; the
                     // block has `rows` rows of `width` weights, of which the strip reads `vectors * N` from `first` on.
-                    unsafe { for_tile!(pixels, vectors, strip_of::<L>(&strip, &mut self.ahead)) }
+                    unsafe { for_tile!(pixels, vectors, strip_of::<L>(&strip, self.ahead)) }
                 }
             }
         }
@@ -91,8 +91,9 @@ impl Kernel for Forward<'_> {
 /// One strip of output channels over all pixels.
 struct Strip<'a> {
     walk: &'a Walk,
-    /// Between pixels of a row.
+    /// Between pixels of a row, of the input and of the output.
     steps: Steps,
+    output_steps: Steps,
     runs: &'a Runs,
     x: *const f32,
     y: *mut f32,
@@ -140,19 +141,29 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     bias: &[L; V],
     ahead: &mut Ahead<'_>,
 ) {
-    let is_in_row = cursor.is_in_row(strip.walk, P);
-    let places = cursor.take::<P>(strip.walk);
-    let outputs = places.map(|place| strip.y.wrapping_add(place.output));
-    let pixels = places.map(|place| strip.x.wrapping_add(place.input));
+    let Strip { walk, steps, runs, weights, pitch, channels, .. } = *strip;
     let mut acc = [*bias; P];
-    // SAFETY: the windows of the pixels and the rows of weights can be read.
-    unsafe {
-        let Strip { steps, runs, weights, pitch, .. } = *strip;
-        match is_in_row {
-            true => tile::multiply_asking(&mut acc, pixels[0], &steps, runs, weights, pitch, ahead),
-            false => tile::multiply(&mut acc, &pixels, runs, weights, pitch),
+    if cursor.is_in_row(walk, P) {
+        let place = cursor.pass(walk, P);
+        // SAFETY: the windows of the pixels and the rows of weights can be read, `channels` numbers of every pixel written.
+        unsafe {
+            tile::multiply_asking(&mut acc, strip.x.wrapping_add(place.input), &steps, runs, weights, pitch, ahead);
+            finish(strip, &mut acc);
+            return tile::store_apart(&acc, strip.y.wrapping_add(place.output), &strip.output_steps, channels);
         }
     }
+    let places = cursor.take::<P>(walk);
+    // SAFETY: as above.
+    unsafe {
+        tile::multiply(&mut acc, &places.map(|place| strip.x.wrapping_add(place.input)), runs, weights, pitch);
+        finish(strip, &mut acc);
+        tile::store(&acc, &places.map(|place| strip.y.wrapping_add(place.output)), channels);
+    }
+}
+
+/// What follows the sums.
+#[inline(always)]
+fn finish<L: Lanes, const P: usize, const V: usize>(strip: &Strip, acc: &mut [[L; V]; P]) {
     if strip.relu {
         // What is not a number stays: `max` gives its second operand.
         for p in 0..P {
@@ -161,8 +172,6 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
             }
         }
     }
-    // SAFETY: `channels` numbers of every pixel can be written.
-    unsafe { tile::store(&acc, &outputs, strip.channels) };
 }
 
 /// The input numbers of one output pixel, in the order of the packed kernel.

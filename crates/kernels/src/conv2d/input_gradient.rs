@@ -4,7 +4,7 @@
 //! place lies inside the image: the exact number of multiplications for every stride, dilation and padding.
 
 use super::pack::{packed_transposed_len, width};
-use super::{Conv2d, Cursor, Walk, by_rows, depthwise};
+use super::{Conv2d, Cursor, Walk, by_rows, depthwise, forward};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -45,10 +45,13 @@ pub(super) fn input_gradient(
     if by_rows::suits(conv) && n * conv.output.height * conv.output.width > 0 {
         return by_rows::input_gradient(isa, conv, n, dy, packed, dx, scratch);
     }
-    if !is_each_pixel_once(conv) {
-        for row in conv.input.rows(n) {
-            dx[row].fill(0.0);
-        }
+    if is_each_pixel_once(conv) {
+        // The convolution with inputs and outputs exchanged.
+        let turned = &Conv2d { input: conv.output, output: conv.input, ..*conv };
+        return forward::forward(isa, turned, n, dy, packed, None, false, ahead, dx);
+    }
+    for row in conv.input.rows(n) {
+        dx[row].fill(0.0);
     }
     isa.run(InputGradient { conv, n, dy, packed, ahead, dx });
 }
@@ -97,7 +100,7 @@ impl Kernel for InputGradient<'_, '_> {
         let taps = conv.window.kernel[0] * conv.window.kernel[1];
         let pixels = (conv.output.height * conv.output.width).max(1);
         let chunk = CHUNK_PIXELS.div_ceil(pixels);
-        let (runs, is_once) = (Runs::one(outputs), is_each_pixel_once(conv));
+        let runs = Runs::one(outputs);
         for start in (0..self.n).step_by(chunk) {
             let n = chunk.min(self.n - start);
             for group in 0..conv.groups {
@@ -118,7 +121,6 @@ impl Kernel for InputGradient<'_, '_> {
                                 weights: weights[first..].as_ptr(),
                                 pitch: width,
                                 channels: left.min(vectors * L::N),
-                                is_once,
                             };
                             // SAFETY: the walk visits pixels of `dy` and of `dx` inside their images, whose lengths are
                             // asserted; weights are `outputs` rows of `width`, read from `first` on.
@@ -164,23 +166,37 @@ struct Strip<'a> {
     weights: *const f32,
     pitch: usize,
     channels: usize,
-    /// Whether products are written instead of added.
-    is_once: bool,
 }
 
 /// # Safety
 /// Reads and writes of all pixels of the walk are in bounds, and so are the weights.
 #[inline(always)]
 unsafe fn strip_of<L: Lanes>(strip: &Strip, vectors: usize, ahead: &mut Ahead<'_>) {
-    let mut cursor = strip.walk.at(0);
-    let mut left = strip.walk.total();
-    let most = tile::best_in_rows::<L>(left, strip.walk.columns, vectors).min(MOST_SUMS / vectors);
-    while left > 0 {
-        // Sums are added to, so no pixel may be visited twice: the last tile is as small as what is left.
-        let pixels = most.min(left);
-        // SAFETY: the caller's promise, for the next `pixels`.
-        unsafe { for_tile!(pixels, vectors, tile_of::<L>(strip, &mut cursor, ahead)) };
-        left -= pixels;
+    let total = strip.walk.total();
+    let most = tile::best_in_rows::<L>(total, strip.walk.columns, vectors).min(MOST_SUMS / vectors);
+    let (whole, left) = (total / most, total % most);
+    // Sums are added to, so no pixel may be visited twice: the last tile is as small as what is left.
+    for (pixels, first, count) in [(most, 0, whole), (left, whole * most, 1)] {
+        if pixels > 0 && count > 0 {
+            // SAFETY: the caller's promise, for these pixels.
+            unsafe { for_tile!(pixels, vectors, tiles_of::<L>(strip, first, count, ahead)) };
+        }
+    }
+}
+
+/// # Safety
+/// As [`strip_of`], for `count` times `P` pixels from `first` on.
+#[inline(always)]
+unsafe fn tiles_of<L: Lanes, const P: usize, const V: usize>(
+    strip: &Strip,
+    first: usize,
+    count: usize,
+    ahead: &mut Ahead<'_>,
+) {
+    let mut cursor = strip.walk.at(first);
+    for _ in 0..count {
+        // SAFETY: the caller's promise.
+        unsafe { tile_of::<L, P, V>(strip, &mut cursor, ahead) };
     }
 }
 
@@ -198,12 +214,10 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &Strip, curso
     let mut acc = [[L::splat(0.0); V]; P];
     // SAFETY: `channels` numbers of every place can be read and written, and whole vectors where they may be.
     unsafe {
-        if !strip.is_once {
-            for p in 0..P {
-                for v in 0..V {
-                    let (from, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));
-                    acc[p][v] = if is_whole(p) { L::load(from) } else { L::load_first(from, lanes) };
-                }
+        for p in 0..P {
+            for v in 0..V {
+                let (from, lanes) = (places[p].add(v * L::N), lanes_of::<L>(strip.channels, v));
+                acc[p][v] = if is_whole(p) { L::load(from) } else { L::load_first(from, lanes) };
             }
         }
         let Strip { steps, runs, weights, pitch, .. } = *strip;

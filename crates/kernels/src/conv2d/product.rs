@@ -275,6 +275,7 @@ fn forward_directly(
     y: &mut [f32],
 ) {
     let Epilogue { bias, added, relu, ahead } = epilogue;
+    let ahead = &mut Ahead::new(ahead, conv.products(isa, n));
     forward::forward(isa, conv, n, x, packed, bias, relu && added.is_none(), ahead, y);
     if let Some((view, added)) = added {
         let rule = if relu { Binary::AddRelu } else { Binary::Add };

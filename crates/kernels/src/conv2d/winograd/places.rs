@@ -85,6 +85,7 @@ impl Kernel for Multiply<'_, '_> {
         let pixels = |vectors| tile::best::<L>(products.tiles, vectors);
         if pairs > 0 {
             for_tile!(pixels(2), 2, multiply_strips::<L>(&products, 0..pairs, next, ahead));
+            // It is fetched with the first strips.
             next.len = 0;
         }
         if single > 0 {
@@ -97,7 +98,8 @@ impl Kernel for Multiply<'_, '_> {
 }
 
 impl Products {
-    /// Whether inputs and outputs are exactly one vector.
+    /// Whether inputs and outputs are exactly one vector, and a block of the packed kernel is as wide, since pitches are whole
+    /// blocks.
     fn are_of_one_vector(&self, lanes: usize) -> bool {
         [self.from, self.to].iter().all(|field| (field.channels, field.pitch) == (lanes, lanes))
     }
