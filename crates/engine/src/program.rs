@@ -168,15 +168,17 @@ impl Program {
 
     fn run_with(&mut self, variables: &mut Variables, feed: &Feed<'_>, clock: Option<Clock>) -> Result<(), NotFinite> {
         self.prepare(feed.batch);
-        let machine = &mut self.machines[0];
-        self.settings.threads.install(|| machine.compute(variables, feed, clock));
-        let is_bad = |name: &&String| self.output(name).iter().any(|value| !value.is_finite());
-        if let Some(output) = self.guarded.iter().find(is_bad) {
-            return Err(NotFinite { output: output.clone() });
-        }
-        let machine = &mut self.machines[0];
-        self.settings.threads.install(|| machine.assign(variables, clock));
-        Ok(())
+        let Program { machines, settings, guarded, .. } = self;
+        let machine = &mut machines[0];
+        settings.threads.gather(machine.helpers(), |crew| {
+            machine.compute(crew, variables, feed, clock);
+            let is_bad = |name: &&String| machine.result(name).iter().any(|value| !value.is_finite());
+            if let Some(output) = guarded.iter().find(is_bad) {
+                return Err(NotFinite { output: output.clone() });
+            }
+            machine.assign(crew, variables, clock);
+            Ok(())
+        })
     }
 
     /// What the last run computed for the output `name`, in row order.
@@ -184,8 +186,7 @@ impl Program {
     /// # Panics
     /// If the graph has no such output, or if nothing has run yet.
     pub fn output(&self, name: &str) -> &[f32] {
-        let found = self.machines.first().and_then(|machine| machine.result(name));
-        found.unwrap_or_else(|| panic!("no run has computed an output {name:?}"))
+        self.machines.first().expect("nothing has run").result(name)
     }
 
     /// Computes every node and names the first whose value is not finite. Changes no variable.

@@ -1,37 +1,33 @@
-//! The threads that programs run on: a pool of their own, whose workers flush denormals.
+//! The threads that programs run on: the caller's and helpers, which sleep between runs.
 
 use std::fmt;
 use std::sync::Arc;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use kernels::team::{Crew, Team};
 
-/// A pool of threads; clones share it.
+/// So many threads; clones share them.
 #[derive(Clone)]
 pub struct Threads {
-    pool: Arc<ThreadPool>,
+    team: Arc<Team>,
 }
 
 impl Threads {
-    /// A pool of `count` threads, at least one.
+    /// `count` threads, at least one, of which the first is whoever runs a program.
     ///
     /// # Panics
     /// If the system refuses to start them.
     pub fn new(count: usize) -> Threads {
-        let builder = ThreadPoolBuilder::new().num_threads(count.max(1));
-        let builder = builder.thread_name(|index| format!("engine-{index}"));
-        let builder = builder.start_handler(|_| kernels::flush_denormals());
-        Threads { pool: Arc::new(builder.build().expect("the system starts a few threads")) }
+        Threads { team: Arc::new(Team::new(count.max(1) - 1)) }
     }
 
     /// The number of threads.
     pub fn count(&self) -> usize {
-        self.pool.current_num_threads()
+        self.team.helpers() + 1
     }
 
-    /// Runs `work` on the pool and waits for it. A loop over many runs of a program may be put inside: then no run has
-    /// to enter the pool by itself.
-    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.pool.install(work)
+    /// Calls `work` with this thread and up to `helpers` others, which are awake until it returns.
+    pub(crate) fn gather<R>(&self, helpers: usize, work: impl FnOnce(&Crew<'_>) -> R) -> R {
+        self.team.gather(helpers, work)
     }
 }
 

@@ -24,23 +24,20 @@ fn a_step_allocates_nothing() {
             [("image", Input::U8(&image)), ("label", Input::Index(&label)), ("learning_rate", Input::F32(&[0.01]))];
         let step = Feed { batch: 33, inputs: &inputs, seed: 1, epoch: 0, samples: &feed.samples };
         let mut variables = variables(&feed);
-        let threads = Threads::new(2);
         let settings =
-            Settings { isa: Isa::best(), threads: threads.clone(), arithmetic: Arithmetic::Accurate, keep_all: false };
+            Settings { isa: Isa::best(), threads: Threads::new(2), arithmetic: Arithmetic::Accurate, keep_all: false };
         let building = Region::new(ALLOCATOR);
         let mut program = Program::new(&network.graph, &settings);
         assert!(building.change().allocations > 0, "allocations are counted");
-        // The pool itself allocates when a thread first steals from another, whenever that is: some round has none.
-        let allocations = threads.install(|| {
-            let mut round = || {
-                let region = Region::new(ALLOCATOR);
-                for _ in 0..50 {
-                    program.run(&mut variables, &step).expect("nothing is guarded");
-                }
-                region.change().allocations
-            };
-            (0..10).map(|_| round()).min()
-        });
-        assert_eq!(allocations, Some(0));
+        let mut round = || {
+            let region = Region::new(ALLOCATOR);
+            for _ in 0..50 {
+                program.run(&mut variables, &step).expect("nothing is guarded");
+            }
+            region.change().allocations
+        };
+        // The first makes the memory, and a helper allocates when it starts.
+        round();
+        assert_eq!([(); 9].map(|()| round()), [0; 9]);
     }
 }

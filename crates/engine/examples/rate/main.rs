@@ -67,17 +67,15 @@ fn main() {
     if is_asked("--profile") {
         return profile(&mut program, &mut variables, &data, batch, isa);
     }
-    let rates: Vec<[f64; 2]> = threads.install(|| {
-        let mut window = || {
-            let (start, cpu) = (Instant::now(), ProcessTime::now());
-            for first in (0..images / batch * batch).step_by(batch) {
-                data.feed(first, batch, |feed| program.run(&mut variables, feed).expect("nothing is guarded"));
-            }
-            [start.elapsed(), cpu.elapsed()].map(|time| (images / batch * batch) as f64 / time.as_secs_f64())
-        };
-        window();
-        (0..windows).map(|_| window().map(|rate| (rate * 10.0).round() / 10.0)).collect()
-    });
+    let mut window = || {
+        let (start, cpu) = (Instant::now(), ProcessTime::now());
+        for first in (0..images / batch * batch).step_by(batch) {
+            data.feed(first, batch, |feed| program.run(&mut variables, feed).expect("nothing is guarded"));
+        }
+        [start.elapsed(), cpu.elapsed()].map(|time| (images / batch * batch) as f64 / time.as_secs_f64())
+    };
+    window();
+    let rates: Vec<[f64; 2]> = (0..windows).map(|_| window().map(|rate| (rate * 10.0).round() / 10.0)).collect();
     let threads = threads.count();
     let loss = program.output("loss")[0];
     let column = |index: usize| rates.iter().map(|rates| rates[index]).collect::<Vec<f64>>();

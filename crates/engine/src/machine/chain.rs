@@ -3,6 +3,7 @@
 use kernels::activation::{activate, activation_gradient};
 use kernels::arithmetic::{self, Pair, binary};
 use kernels::buffer::Buffer;
+use kernels::team::Crew;
 use kernels::{Isa, prefetch};
 
 use super::{Whole, pointwise};
@@ -15,8 +16,8 @@ const BLOCK: usize = 512;
 /// Blocks from what is computed to what is asked for.
 const AHEAD: usize = 2;
 
-/// Numbers that one task goes through; longer chains are halved until they are no longer than this.
-const TASK: usize = 32 * BLOCK;
+/// Numbers that one thread goes through at a time.
+const PART: usize = 8 * BLOCK;
 
 /// A chain with its results, while it runs.
 #[derive(Debug)]
@@ -45,8 +46,8 @@ impl UpdateTask {
         }
     }
 
-    pub fn run(&mut self, isa: Isa, whole: &Whole<'_>) {
-        run(isa, &self.update.chain, whole, &mut self.stores);
+    pub fn run(&mut self, isa: Isa, whole: &Whole<'_>, crew: &Crew<'_>) {
+        run(isa, &self.update.chain, whole, crew, &mut self.stores);
     }
 }
 
@@ -74,35 +75,23 @@ impl ChainTask {
         }
     }
 
-    pub fn run(&mut self, isa: Isa, whole: &Whole<'_>) {
-        run(isa, &self.chain, whole, &mut self.stores);
+    pub fn run(&mut self, isa: Isa, whole: &Whole<'_>, crew: &Crew<'_>) {
+        run(isa, &self.chain, whole, crew, &mut self.stores);
     }
 }
 
-fn run(isa: Isa, chain: &Chain, whole: &Whole<'_>, buffers: &mut [Buffer]) {
+fn run(isa: Isa, chain: &Chain, whole: &Whole<'_>, crew: &Crew<'_>, buffers: &mut [Buffer]) {
     let mut stores = Stores::default();
     for (cell, store) in stores.iter_mut().zip(buffers) {
         *cell = &mut store[..];
     }
-    run_part(isa, chain, whole, 0, chain.len, stores);
+    crew.each_part(stores.map(|store| (store, PART)), |part, stores| {
+        let start = part * PART;
+        run_blocks(isa, chain, whole, start, PART.min(chain.len - start), stores);
+    });
 }
 
 /// Numbers `start..start + len` of the chain; `stores` are cut to them.
-fn run_part(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize, stores: Stores<'_>) {
-    if len <= TASK {
-        return run_blocks(isa, chain, whole, start, len, stores);
-    }
-    let half = len.div_ceil(2).next_multiple_of(BLOCK);
-    let (mut first, mut second) = (Stores::default(), Stores::default());
-    for ((first, second), store) in first.iter_mut().zip(&mut second).zip(stores).filter(|(_, s)| !s.is_empty()) {
-        (*first, *second) = store.split_at_mut(half);
-    }
-    rayon::join(
-        || run_part(isa, chain, whole, start, half, first),
-        || run_part(isa, chain, whole, start + half, len - half, second),
-    );
-}
-
 fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize, mut stores: Stores<'_>) {
     let mut registers = [[0.0f32; BLOCK]; CELLS];
     let mut result = [0.0f32; BLOCK];

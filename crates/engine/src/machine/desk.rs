@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use kernels::buffer::Buffer;
 use kernels::conv2d::Living;
+use kernels::team;
 
 use crate::plan::{Plan, Step, Work};
 
@@ -48,7 +49,7 @@ impl Desks {
 
     /// The desk of this thread, or any that is free: there are as many as groups run at a time.
     pub fn take(&self) -> MutexGuard<'_, Desk> {
-        let own = rayon::current_thread_index().unwrap_or(0);
+        let own = team::member();
         loop {
             let from_own = (0..self.0.len()).map(|step| &self.0[(own + step) % self.0.len()]);
             for desk in from_own {

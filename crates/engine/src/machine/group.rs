@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kernels::buffer::{Buffer, LINE};
 use kernels::conv2d::Living;
-use kernels::team::Team;
+use kernels::team::Crew;
 use kernels::{Isa, View, conv2d};
 
 use super::desk::Desk;
@@ -24,7 +24,7 @@ pub(crate) struct Context<'a> {
     pub feed: &'a Feed<'a>,
     pub clock: Option<Clock>,
     /// Who computes bands.
-    pub team: &'a Team,
+    pub crew: &'a Crew<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -237,7 +237,7 @@ fn run_bands(
     let (y, y_of_second) = y.split_at_mut(second[0].from - first[0].from);
     let (scratch, scratch_of_second) = scratch.split_at_mut(scratch.len() / 2 / LINE * LINE);
     let other = me + half;
-    let (spent, spent_by_second) = context.team.join(
+    let (spent, spent_by_second) = context.crew.join(
         other - 1,
         || run_bands(context, me, first, shard, slots, scratch, y),
         || run_bands(context, other, second, shard, slots, scratch_of_second, y_of_second),

@@ -1,7 +1,8 @@
 //! A plan with its memory, running.
 //!
 //! Everything is allocated here when the machine is made; a run only fills it. Each task owns what it writes: a group
-//! its slots and sums, a chain its results, so that threads share nothing but what they read.
+//! its slots and sums, a chain its results, so that threads share nothing but what they read. A run consists of many
+//! short loops over tasks, for all of which the same threads stay awake.
 
 mod chain;
 mod desk;
@@ -16,8 +17,7 @@ mod sums;
 
 use kernels::Isa;
 use kernels::buffer::Buffer;
-use kernels::team::{Gathering, Team};
-use rayon::prelude::*;
+use kernels::team::Crew;
 
 use crate::plan::{Fixed, Operand, Pass, Plan};
 use crate::profile::timed;
@@ -38,7 +38,6 @@ pub(crate) struct Machine {
     packs: Vec<PackTask>,
     groups: Vec<Group>,
     desks: Desks,
-    team: Team,
     /// For each stage and pass the chains with their results.
     chains: Vec<Vec<Vec<ChainTask>>>,
     sums: Vec<SumTask>,
@@ -101,13 +100,12 @@ impl Machine {
         let chains = plan.stages.iter().map(|stage| stage.passes.iter().map(chains_of).collect()).collect();
         let groups = plan.groups.iter().map(|samples| Group::new(&plan, samples.clone())).collect();
         let desks = Desks::new(&plan);
-        let team = Team::new(plan.helpers());
         let sums = (0..plan.sums.len()).map(|index| SumTask::new(&plan, index)).collect();
         let updates = plan.updates.iter().map(UpdateTask::new).collect();
         let results = plan.outputs.iter().map(|output| vec![0.0; output.len]).collect();
         let places = vec![usize::MAX; plan.values.variables.len()];
         let spent = vec![Spent::default(); plan.stages.len()];
-        Machine { isa, plan, values, packs, groups, desks, team, chains, sums, updates, results, places, spent }
+        Machine { isa, plan, values, packs, groups, desks, chains, sums, updates, results, places, spent }
     }
 
     /// The number of samples that this is for.
@@ -142,31 +140,40 @@ impl Machine {
         self.groups.iter_mut().for_each(Group::forget_times);
     }
 
+    /// Threads that have something to do beside the one that runs this.
+    pub fn helpers(&self) -> usize {
+        self.plan.helpers
+    }
+
     /// Computes everything up to the results; variables stay as they are. With a clock it counts what each part takes.
-    pub fn compute(&mut self, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
+    pub fn compute(&mut self, crew: &Crew<'_>, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
         self.find_variables(variables);
         self.take_inputs(feed);
         for stage in 0..self.plan.stages.len() {
             let mut spent = self.spent[stage];
-            timed(clock, &mut spent.passes, || self.run_passes(stage, variables));
-            timed(clock, &mut spent.packs, || self.run_packs(stage, variables));
-            self.run_steps(stage, variables, feed, clock);
-            timed(clock, &mut spent.sums, || self.close_sums(stage, feed, clock));
+            timed(clock, &mut spent.passes, || self.run_passes(crew, stage, variables));
+            timed(clock, &mut spent.packs, || self.run_packs(crew, stage, variables));
+            self.run_steps(crew, stage, variables, feed, clock);
+            timed(clock, &mut spent.sums, || self.close_sums(crew, stage, feed, clock));
             self.spent[stage] = spent;
         }
         self.gather_results(variables, feed);
     }
 
     /// What the output `name` was at the last run.
-    pub fn result(&self, name: &str) -> Option<&[f32]> {
-        self.plan.outputs.iter().position(|output| output.name == name).map(|index| &self.results[index][..])
+    ///
+    /// # Panics
+    /// If there is no such output.
+    pub fn result(&self, name: &str) -> &[f32] {
+        let found = self.plan.outputs.iter().position(|output| output.name == name);
+        &self.results[found.unwrap_or_else(|| panic!("the graph has no output {name:?}"))]
     }
 
     /// Gives the variables their new values.
-    pub fn assign(&mut self, variables: &mut Variables, clock: Option<Clock>) {
+    pub fn assign(&mut self, crew: &Crew<'_>, variables: &mut Variables, clock: Option<Clock>) {
         let last = self.spent.len() - 1;
         let mut spent = self.spent[last].passes;
-        timed(clock, &mut spent, || self.run_updates(variables));
+        timed(clock, &mut spent, || self.run_updates(crew, variables));
         self.spent[last].passes = spent;
         let Machine { plan, values, places, .. } = self;
         for one in plan.assignments.iter().filter(|one| !one.swap) {
@@ -178,11 +185,11 @@ impl Machine {
     }
 
     /// Updates read the old values of what the assignments behind them change.
-    fn run_updates(&mut self, variables: &mut Variables) {
+    fn run_updates(&mut self, crew: &Crew<'_>, variables: &mut Variables) {
         let Machine { isa, values, updates, places, .. } = self;
         updates.iter_mut().for_each(|task| task.swap(variables, places));
         let whole = Whole { variables, places, values };
-        updates.par_iter_mut().with_max_len(1).for_each(|task| task.run(*isa, &whole));
+        updates.iter_mut().for_each(|task| task.run(*isa, &whole, crew));
         updates.iter_mut().for_each(|task| task.swap(variables, places));
     }
 
@@ -203,14 +210,14 @@ impl Machine {
         }
     }
 
-    fn run_passes(&mut self, stage: usize, variables: &Variables) {
+    fn run_passes(&mut self, crew: &Crew<'_>, stage: usize, variables: &Variables) {
         for (index, pass) in self.plan.stages[stage].passes.iter().enumerate() {
             match pass {
                 Pass::Singles(singles) => {
                     for one in singles {
                         let mut written = std::mem::take(&mut self.values[one.write]);
                         let whole = Whole { variables, places: &self.places, values: &self.values };
-                        single::run(self.isa, one, &whole, self.plan.batch, &mut written);
+                        single::run(self.isa, one, &whole, self.plan.batch, crew, &mut written);
                         self.values[one.write] = written;
                     }
                 }
@@ -218,7 +225,7 @@ impl Machine {
                     let tasks = &mut self.chains[stage][index];
                     tasks.iter_mut().for_each(|task| task.take_stores(&mut self.values));
                     let whole = Whole { variables, places: &self.places, values: &self.values };
-                    tasks.par_iter_mut().with_max_len(1).for_each(|task| task.run(self.isa, &whole));
+                    tasks.iter_mut().for_each(|task| task.run(self.isa, &whole, crew));
                     tasks.iter_mut().for_each(|task| task.give_stores(&mut self.values));
                 }
             }
@@ -226,30 +233,44 @@ impl Machine {
     }
 
     /// Packs the kernels that have changed since they were packed: in evaluation, those of the first batch.
-    fn run_packs(&mut self, stage: usize, variables: &Variables) {
+    fn run_packs(&mut self, crew: &Crew<'_>, stage: usize, variables: &Variables) {
         let whole = Whole { variables, places: &self.places, values: &self.values };
-        let tasks = self.packs.par_iter_mut().with_max_len(1).filter(|task| task.stage() == stage);
-        tasks.for_each(|task| task.run(self.isa, &whole));
+        let is_here = |task: &PackTask| task.stage() == stage;
+        let Some(first) = self.packs.iter().position(is_here) else { return };
+        let last = self.packs.iter().rposition(is_here).unwrap_or(first);
+        let run = |task: &mut PackTask| task.run(self.isa, &whole);
+        crew.each_mut(&mut self.packs[first..=last], |task| {
+            if is_here(task) {
+                run(task)
+            }
+        });
     }
 
-    fn run_steps(&mut self, stage: usize, variables: &Variables, feed: &Feed<'_>, clock: Option<Clock>) {
-        let Machine { isa, plan, values, packs, groups, desks, team, places, .. } = self;
+    fn run_steps(
+        &mut self,
+        crew: &Crew<'_>,
+        stage: usize,
+        variables: &Variables,
+        feed: &Feed<'_>,
+        clock: Option<Clock>,
+    ) {
+        let Machine { isa, plan, values, packs, groups, desks, places, .. } = self;
         if plan.stages[stage].steps.is_empty() {
             return;
         }
         let whole = Whole { variables, places, values };
-        let context = Context { isa: *isa, plan, stage, whole, packs, feed, clock, team };
-        let run = || groups.par_iter_mut().with_max_len(1).for_each(|group| group.run(&context, &mut desks.take()));
-        with_helpers(team, team.gather(), team.helpers(), run);
+        let context = Context { isa: *isa, plan, stage, whole, packs, feed, clock, crew };
+        crew.each_mut(groups, |group| group.run(&context, &mut desks.take()));
     }
 
-    fn close_sums(&mut self, stage: usize, feed: &Feed<'_>, clock: Option<Clock>) {
+    fn close_sums(&mut self, crew: &Crew<'_>, stage: usize, feed: &Feed<'_>, clock: Option<Clock>) {
         let Machine { isa, plan, values, groups, sums, .. } = self;
-        let here = |task: &SumTask| task.stage() == stage;
-        sums.iter_mut().filter(|task| here(task)).for_each(|task| task.take_result(values));
-        let closing = Closing { isa: *isa, plan, groups, feed, clock };
-        sums.par_iter_mut().with_max_len(1).filter(|task| here(task)).for_each(|task| task.close(&closing));
-        sums.iter_mut().filter(|task| here(task)).for_each(|task| task.give_result(values));
+        let closing = Closing { isa: *isa, plan, groups, feed, clock, crew };
+        for task in sums.iter_mut().filter(|task| task.stage() == stage) {
+            task.take_result(values);
+            task.close(&closing);
+            task.give_result(values);
+        }
     }
 
     fn gather_results(&mut self, variables: &Variables, feed: &Feed<'_>) {
@@ -269,19 +290,6 @@ impl Machine {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Runs `work` while threads of the pool are the first `helpers` of a team.
-fn with_helpers(team: &Team, gathering: Gathering<'_>, helpers: usize, work: impl FnOnce() + Send) {
-    match helpers {
-        0 => {
-            let _until_here = gathering;
-            work();
-        }
-        _ => {
-            rayon::join(|| with_helpers(team, gathering, helpers - 1, work), || team.help(helpers - 1));
         }
     }
 }

@@ -1,21 +1,26 @@
 //! Sums over the batch, closed: the groups' parts are added in order and become a value of the whole batch. The gradient
 //! of a dense kernel is one product over the samples of all groups.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use kernels::buffer::Buffer;
 use kernels::dense::Dense;
+use kernels::team::Crew;
 use kernels::{Isa, batch_norm};
-use rayon::prelude::*;
 
 use super::group::Group;
 use crate::plan::{DenseGradient, Operand, Plan, Sum, SumKind};
 use crate::profile::timed;
 use crate::{Clock, Feed, Input};
 
-/// Numbers of a gradient that one task adds up.
-const TASK: usize = 1 << 14;
+/// Numbers of a gradient that one thread adds up at a time.
+const PART: usize = 1 << 12;
 
-/// Operations of a product over the batch that one task computes.
-const TASK_OPERATIONS: u64 = 1 << 24;
+/// Most operations of a product over the batch that one thread does at a time.
+const MOST_OPERATIONS: u64 = 1 << 25;
+
+/// Operations of a product over the batch that are worth another thread's attention.
+const LEAST_OPERATIONS: u64 = 1 << 19;
 
 /// What closing reads.
 pub(crate) struct Closing<'a> {
@@ -24,6 +29,7 @@ pub(crate) struct Closing<'a> {
     pub groups: &'a [Group],
     pub feed: &'a Feed<'a>,
     pub clock: Option<Clock>,
+    pub crew: &'a Crew<'a>,
 }
 
 /// A sum with its result, while it is closed.
@@ -47,9 +53,9 @@ impl SumTask {
         let (mut scratch, mut numbers, mut counts) = (Buffer::default(), Vec::new(), Vec::new());
         match sum.kind {
             SumKind::Dense(DenseGradient { dense, .. }) => {
-                let units = task_units(&dense, plan.batch);
-                let tasks = dense.units.div_ceil(units);
-                scratch = Buffer::zeros(tasks * Dense::kernel_gradient_scratch_len(units, plan.batch));
+                let units = part_units(&dense, plan);
+                let parts = dense.units.div_ceil(units);
+                scratch = Buffer::zeros(parts * Dense::kernel_gradient_scratch_len(units, plan.batch));
             }
             SumKind::Kernel(_) | SumKind::Canonical => {}
             SumKind::Plain | SumKind::Mean => numbers = vec![0.0; plan.values.lens[sum.write]],
@@ -92,7 +98,11 @@ impl SumTask {
         let Closing { plan, groups, .. } = *closing;
         match self.sum.kind {
             SumKind::Dense(gradient) => self.spent += multiply(closing, &gradient, &mut self.result, &mut self.scratch),
-            SumKind::Kernel(_) | SumKind::Canonical => add_kernels(groups, self.index, 0, &mut self.result),
+            SumKind::Kernel(_) | SumKind::Canonical => {
+                closing.crew.each_part([(&mut self.result, PART)], |part, [total]| {
+                    add_kernels(groups, self.index, part * PART, total)
+                })
+            }
             SumKind::Plain | SumKind::Mean => {
                 let divisor = if matches!(self.sum.kind, SumKind::Mean) { plan.batch as f64 } else { 1.0 };
                 for (place, result) in self.result.iter_mut().enumerate() {
@@ -113,29 +123,32 @@ impl SumTask {
     }
 }
 
-/// Units whose gradients one task computes.
-fn task_units(dense: &Dense, batch: usize) -> usize {
-    let tasks = (dense.flops() * batch as u64).div_ceil(TASK_OPERATIONS) as usize;
-    dense.units.div_ceil(tasks.max(1)).max(1)
+/// Units whose gradients one thread computes at a time: every thread has as many such parts as any other. The parts change
+/// no bit, since each gradient is summed on its own.
+fn part_units(dense: &Dense, plan: &Plan) -> usize {
+    let operations = dense.flops() * plan.batch as u64;
+    let threads = (plan.helpers as u64 + 1).min(operations / LEAST_OPERATIONS).max(1);
+    let parts = threads * operations.div_ceil(threads * MOST_OPERATIONS).max(1);
+    dense.units.div_ceil(parts as usize).max(1)
 }
 
-/// The gradient of a dense kernel; what its tasks took.
+/// The gradient of a dense kernel; what its parts took.
 fn multiply(closing: &Closing<'_>, gradient: &DenseGradient, result: &mut [f32], scratch: &mut [f32]) -> u64 {
     let DenseGradient { dense, x, dy } = gradient;
     let batch = closing.plan.batch;
-    let units = task_units(dense, batch);
-    let tasks = result.par_chunks_mut((units * dense.features).max(1));
-    let scratches = scratch.par_chunks_mut(Dense::kernel_gradient_scratch_len(units, batch).max(1));
-    let task = |(task, (result, scratch)): (usize, (&mut [f32], &mut [f32]))| {
-        let (first, mut spent) = (task * units, 0);
+    let units = part_units(dense, closing.plan);
+    let spent = AtomicU64::new(0);
+    let slices = [(result, units * dense.features), (scratch, Dense::kernel_gradient_scratch_len(units, batch))];
+    closing.crew.each_part(slices, |part, [result, scratch]| {
+        let (first, mut spent_here) = (part * units, 0);
         let range = first..dense.units.min(first + units);
         let [x, dy] = [x, dy].map(|operand| move |sample: usize| sample_of(closing, operand, sample));
-        timed(closing.clock, &mut spent, || {
+        timed(closing.clock, &mut spent_here, || {
             dense.kernel_gradient(closing.isa, batch, &x, &dy, range, result, scratch);
         });
-        spent
-    };
-    tasks.zip(scratches).enumerate().with_max_len(1).map(task).sum()
+        spent.fetch_add(spent_here, Ordering::Relaxed);
+    });
+    spent.into_inner()
 }
 
 /// A sample of an operand, by its place in the batch.
@@ -155,12 +168,6 @@ fn sample_of<'a>(closing: &Closing<'a>, operand: &Operand, sample: usize) -> &'a
 
 /// The sum of the groups' gradients from `start` on, in the order of the groups.
 fn add_kernels(groups: &[Group], sum: usize, start: usize, total: &mut [f32]) {
-    if total.len() > TASK {
-        let half = total.len() / 2;
-        let (first, second) = total.split_at_mut(half);
-        rayon::join(|| add_kernels(groups, sum, start, first), || add_kernels(groups, sum, start + half, second));
-        return;
-    }
     total.fill(0.0);
     for group in groups {
         let part = &group.sum(sum).kernel[start..];

@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub groups: Vec<Range<usize>>,
     /// How many groups run at a time, each with a desk of its own.
     pub desks: usize,
+    /// Threads that have something to do beside the caller's.
+    pub helpers: usize,
     pub stages: Vec<Stage>,
     pub slots: Vec<Slot>,
     pub packs: Vec<Pack>,
@@ -217,6 +219,7 @@ impl Plan {
             batch,
             groups,
             desks: 1,
+            helpers: 0,
             stages,
             slots: slots.slots,
             packs,
@@ -233,18 +236,17 @@ impl Plan {
     pub fn share(&mut self, threads: usize) {
         self.desks = threads.clamp(1, self.groups.len().max(1));
         bands::cut(self, threads);
+        let bands = self.stages.iter().flat_map(|stage| &stage.steps).map(|step| step.bands.len()).max().unwrap_or(0);
+        // What learns has sums and variables for all threads, even where there is one group of samples.
+        let learns = !(self.updates.is_empty() && self.assignments.is_empty());
+        let busy = if learns { threads } else { self.desks };
+        self.helpers = busy.max(bands).saturating_sub(1);
     }
 
     /// Sizes of the slots of a desk; those whose values are kept are the groups'.
     pub fn desk_slots(&self) -> impl Iterator<Item = usize> + '_ {
         let largest = |slot| self.groups.iter().map(|samples| self.slot_len(slot, samples)).max().unwrap_or(0);
         self.slots.iter().map(move |slot| if slot.kept { 0 } else { largest(slot) })
-    }
-
-    /// Threads that help with the bands of a step.
-    pub fn helpers(&self) -> usize {
-        let bands = self.stages.iter().flat_map(|stage| &stage.steps).map(|step| step.bands.len());
-        bands.max().unwrap_or(0).saturating_sub(1)
     }
 
     /// Sizes of the gradients that a desk has room for in the order of their products.

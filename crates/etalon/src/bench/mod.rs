@@ -15,7 +15,7 @@ pub use report::{Report, Warmup, WithData};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use engine::{Settings, Threads};
+use engine::Settings;
 use graph::Graph;
 use trainer::{BareSteps, Source};
 
@@ -84,11 +84,9 @@ fn inference(checked: &Checked, order: &Order, settings: &Settings) -> Result<Re
     let ceiling = ceiling::gflops(settings);
     let mut work = Inference::new(network, checked.experiment.seed, settings);
     let flops = products(work.graph());
-    let rates = on_the_pool(&settings.threads, || {
-        measure(order.seconds, batch, |number| {
-            work.run(&images.batch(number));
-            Ok(())
-        })
+    let rates = measure(order.seconds, batch, |number| {
+        work.run(&images.batch(number));
+        Ok(())
     })?;
     let layers =
         Layers::of(order.seconds, batch, &rates, |runs| Ok(work.profile(&images.batch(0), runs, profile::clock)))?;
@@ -112,10 +110,8 @@ fn training(checked: Checked, order: &Order, common: &Common) -> Result<Report, 
     let mut steps = BareSteps::new(network, training, seed, images.len(), &settings);
     let flops = products(steps.graph());
     let mut warmup = Warmup::default();
-    let rates = on_the_pool(&settings.threads, || {
-        warm_up(&mut steps, &images, &mut warmup)?;
-        measure(order.seconds, batch, |number| step(&mut steps, &images.batch(number)).map(drop))
-    })?;
+    warm_up(&mut steps, &images, &mut warmup)?;
+    let rates = measure(order.seconds, batch, |number| step(&mut steps, &images.batch(number)).map(drop))?;
     let layers = Layers::of(order.seconds, batch, &rates, |runs| {
         steps.profile(&images.batch(0), runs, profile::clock).ok_or_else(went_bad)
     })?;
@@ -195,11 +191,6 @@ fn through(
         Some(failure) => Err(failure),
         None => Ok(images as f64 / start.elapsed().as_secs_f64()),
     }
-}
-
-/// Runs on the pool, so that no step has to enter it.
-fn on_the_pool<R: Send>(threads: &Threads, work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, Failure> {
-    threads.install(work)
 }
 
 struct Measured {
