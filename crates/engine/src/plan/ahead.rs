@@ -49,7 +49,8 @@ fn tell_segment(steps: &mut [Step], shard: usize, slots: &[Slot]) {
             touched.push(slot);
             match carriers.iter().rfind(|carrier| **carrier < at) {
                 Some(carrier) => asked.push((*carrier, Ahead { slot, view, shard: Which::This })),
-                // A product fetches what it reads last and what it writes by itself.
+                None if reads_last(step) == Some(slot) => asked.push((at, Ahead { slot, view, shard: Which::This })),
+                // A product fetches what it begins with and what it writes by itself.
                 None if carriers.contains(&at) => {}
                 None => asked.push((last, Ahead { slot, view, shard: Which::Next })),
             }
@@ -70,6 +71,16 @@ fn is_asking(step: &Step) -> bool {
     match &step.work {
         Work::Convolve { product, .. } | Work::ConvolveGradients { product, .. } => product.asks(),
         _ => false,
+    }
+}
+
+/// The slot that a product reads only when it is half done: x, where the gradient of the input comes first.
+fn reads_last(step: &Step) -> Option<usize> {
+    match (&step.work, step.reads.last()) {
+        (Work::ConvolveGradients { product, .. }, Some(Operand::Slot { slot, .. })) if product.is_direct() => {
+            Some(*slot)
+        }
+        _ => None,
     }
 }
 

@@ -140,6 +140,10 @@ fn window_flops(op: &Op, output: &Shape) -> u64 {
 }
 
 fn max_gradient(g: &mut Graph, step: &Step<'_>) -> Vec<Option<NodeId>> {
+    if window(step.op).kernel == [1, 1] {
+        // What a window of one pixel hands back does not depend on the pixel, which need not be kept for it.
+        return average_gradient(g, step);
+    }
     vec![Some(g.push(Op::MaxPool2dGradient { window: window(step.op) }, &[step.inputs[0], step.dy]))]
 }
 

@@ -217,6 +217,11 @@ impl Product {
         }
     }
 
+    /// Whether it multiplies as the definition says, each gradient in a pass of its own.
+    pub fn is_direct(&self) -> bool {
+        !matches!(self.method, Method::Winograd(_)) && !self.conv.is_depthwise()
+    }
+
     /// Whether passes ask for what is ahead.
     pub fn asks(&self) -> bool {
         !self.conv.is_depthwise()
