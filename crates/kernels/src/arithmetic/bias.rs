@@ -67,6 +67,7 @@ mod tests {
             (3, [4, 5, 17], [0; 4]),
             (2, [9, 33, 32], [1, 2, 0, 1]),
             (2, [3, 300, 3], [0, 0, 1, 1]),
+            (2, [9, 33, 600], [1, 0, 0, 1]),
         ] {
             let view = View::bordered(height, width, channels, border);
             let (x, bias) = (images(1, &view, n), numbers(2, channels, -1.0, 1.0));

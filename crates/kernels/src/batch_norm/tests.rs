@@ -5,13 +5,14 @@ use crate::truth::{assert_close, images, numbers};
 
 /// Shards of images, image size, border, and how far from zero the numbers are.
 #[expect(clippy::type_complexity, reason = "a table of shapes")]
-const SHAPES: [(&[usize], [usize; 3], [usize; 4], f32); 7] = [
+const SHAPES: [(&[usize], [usize; 3], [usize; 4], f32); 8] = [
     (&[1], [1, 1, 1], [0; 4], 0.0),
     (&[2, 1], [4, 5, 17], [1; 4], 3.0),
     (&[1, 2, 0], [9, 40, 32], [0; 4], -0.5),
     (&[3], [1, 1, 100], [0; 4], 0.0),
     (&[2, 2], [3, 300, 3], [0, 1, 1, 0], 0.0),
     (&[200, 100], [1, 1, 5], [0; 4], 1000.0),
+    (&[2, 1], [17, 19, 90], [1; 4], 3.0),       // blocks of many channels
     (&[2, 1], [2, 3, 1037], [0, 1, 0, 0], 0.5), // more channels than have their coefficients at hand
 ];
 

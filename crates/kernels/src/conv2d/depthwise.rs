@@ -1,6 +1,7 @@
 //! Depthwise convolution: every channel on its own, channels across the lanes. Kernels are `[tap][channel]`.
 //!
-//! Rows of pixels are walked with up to nine taps in registers at once: all of a 3×3 kernel.
+//! An image is walked with a vector of its channels and up to nine taps in registers at once: all of a 3×3 kernel. What a row of
+//! windows has read is then still in the first-level cache when the next row reads it.
 
 use super::Conv2d;
 use crate::channels::{load, store};
@@ -11,6 +12,9 @@ use crate::{Isa, View};
 
 /// Most taps whose weights or sums stay in registers.
 const MOST_TAPS: usize = 9;
+
+/// Pixels of which a vector of channels leaves half of a first-level cache to others.
+const FEW_PIXELS: usize = 256;
 
 /// Some taps of a kernel: how many, and where each reads from its window's first number on.
 #[derive(Clone, Copy)]
@@ -72,6 +76,12 @@ impl Windows {
             column: window.stride[1] * input.channels,
         }
     }
+
+    /// Numbers from a window to what is asked for while it is computed: the next channels where those of an image that are
+    /// read stay in the first-level cache, else the rows behind a kernel of three.
+    fn ahead<L: Lanes>(&self, output: &View) -> usize {
+        if output.height * output.width <= FEW_PIXELS { L::N } else { 3 * self.row }
+    }
 }
 
 /// As [`super::forward`].
@@ -125,32 +135,35 @@ impl<const T: usize> Kernel for Forward<'_, T> {
     fn run<L: Lanes>(self) {
         let Forward { windows, output, taps, x, kernel, .. } = self;
         let (channels, zero) = (output.channels, L::splat(0.0));
-        let (total, rows) = (kernel.len() / channels, self.n * output.height);
-        for index in 0..rows {
-            let (image, row) = (index / output.height, index % output.height);
-            let from = windows.start + image * windows.image + row * windows.row;
-            let to = output.at(image, row, 0);
-            // Results lie where no cache holds them, a gradient does not: where the next row is written is asked for.
-            let ahead = if self.reversed || index + 1 == rows { 0 } else { output.row_pitch };
-            for channel in (0..channels).step_by(L::N) {
-                let count = L::N.min(channels - channel);
+        let total = kernel.len() / channels;
+        let ahead = windows.ahead::<L>(output);
+        // Results lie where no cache holds them, a gradient does not.
+        let ahead_of_y = if self.reversed { 0 } else { L::N };
+        for (image, channel) in (0..self.n).flat_map(|image| (0..channels).step_by(L::N).map(move |at| (image, at))) {
+            let count = L::N.min(channels - channel);
+            let mut weights = [zero; T];
+            for (tap, weight) in weights.iter_mut().enumerate() {
+                let tap = taps.first + tap;
+                let tap = if self.reversed { total - 1 - tap } else { tap };
+                // SAFETY: the kernel has as many numbers a tap as there are channels.
+                *weight = unsafe { load(kernel.as_ptr().add(tap * channels + channel), count) };
+            }
+            let start = match self.bias {
+                // SAFETY: so has the bias.
+                Some(bias) => unsafe { load(bias.as_ptr().add(channel), count) },
+                None => zero,
+            };
+            for row in 0..output.height {
+                let from = windows.start + image * windows.image + row * windows.row;
+                let to = output.at(image, row, 0);
                 // SAFETY: `Conv2d::check`, or the border of a gradient, has it that all taps of all windows can be read and
-                // that the output's pixels can be written; kernel and bias have as many numbers as there are channels.
+                // that the output's pixels can be written.
                 unsafe {
-                    let mut weights = [zero; T];
-                    for (tap, weight) in weights.iter_mut().enumerate() {
-                        let tap = taps.first + tap;
-                        let tap = if self.reversed { total - 1 - tap } else { tap };
-                        *weight = load(kernel.as_ptr().add(tap * channels + channel), count);
-                    }
-                    let start = match self.bias {
-                        Some(bias) => load(bias.as_ptr().add(channel), count),
-                        None => zero,
-                    };
                     let mut x = x.as_ptr().add(from + channel);
                     let mut y = self.y.as_mut_ptr().add(to + channel);
                     for _ in 0..output.width {
-                        prefetch_line(y.wrapping_add(ahead));
+                        prefetch_line(x.wrapping_add(ahead));
+                        prefetch_line(y.wrapping_add(ahead_of_y));
                         let mut sum = if self.is_first { start } else { load(y, count) };
                         for (offset, weight) in taps.offsets.iter().zip(&weights) {
                             sum = load::<L>(x.add(*offset), count).mul_add(*weight, sum);
@@ -184,31 +197,39 @@ impl<const T: usize> Kernel for KernelGradient<'_, T> {
     fn run<L: Lanes>(self) {
         let KernelGradient { windows, output, taps, x, dy, .. } = self;
         let (channels, zero) = (output.channels, L::splat(0.0));
-        for index in 0..self.n * output.height {
-            let (image, row) = (index / output.height, index % output.height);
-            let from = windows.start + image * windows.image + row * windows.row;
-            let gradient = output.at(image, row, 0);
-            for channel in (0..channels).step_by(L::N) {
-                let count = L::N.min(channels - channel);
-                // SAFETY: `Conv2d::check` has it that all taps of all windows and all gradients can be read; the kernel has
-                // as many numbers a tap as there are channels.
+        let ahead = windows.ahead::<L>(output);
+        for (image, channel) in (0..self.n).flat_map(|image| (0..channels).step_by(L::N).map(move |at| (image, at))) {
+            let count = L::N.min(channels - channel);
+            let place = |tap: usize| (taps.first + tap) * channels + channel;
+            let mut totals = [zero; T];
+            for (tap, total) in totals.iter_mut().enumerate() {
+                // SAFETY: the kernel has as many numbers a tap as there are channels.
+                *total = unsafe { load(self.kernel.as_ptr().add(place(tap)), count) };
+            }
+            for row in 0..output.height {
+                let from = windows.start + image * windows.image + row * windows.row;
+                // SAFETY: `Conv2d::check` has it that all taps of all windows and all gradients can be read.
                 unsafe {
                     let mut sums = [zero; T];
                     let mut x = x.as_ptr().add(from + channel);
-                    let mut dy = dy.as_ptr().add(gradient + channel);
+                    let mut dy = dy.as_ptr().add(output.at(image, row, 0) + channel);
                     for _ in 0..output.width {
+                        prefetch_line(x.wrapping_add(ahead));
+                        prefetch_line(dy.wrapping_add(L::N));
                         let value = load::<L>(dy, count);
                         for (offset, sum) in taps.offsets.iter().zip(&mut sums) {
                             *sum = load::<L>(x.add(*offset), count).mul_add(value, *sum);
                         }
                         (x, dy) = (x.wrapping_add(windows.column), dy.wrapping_add(channels));
                     }
-                    for (tap, sum) in sums.into_iter().enumerate() {
-                        let to = self.kernel.as_mut_ptr().add((taps.first + tap) * channels + channel);
-                        let sum = load::<L>(to, count).add(sum);
-                        store(sum, to, count);
+                    for (total, sum) in totals.iter_mut().zip(sums) {
+                        *total = total.add(sum);
                     }
                 }
+            }
+            for (tap, total) in totals.into_iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { store(total, self.kernel.as_mut_ptr().add(place(tap)), count) };
             }
         }
     }
