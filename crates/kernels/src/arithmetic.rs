@@ -6,7 +6,9 @@ use crate::isa::Kernel;
 use crate::lanes::Lanes;
 
 mod bias;
+mod parts;
 pub use bias::{add_bias, sum_to_channels};
+pub use parts::sum_of_parts;
 
 /// Arithmetic of two numbers. A minimum or maximum is the second where either is not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kernels::buffer::Buffer;
 use kernels::dense::Dense;
 use kernels::team::Crew;
-use kernels::{Isa, batch_norm};
+use kernels::{Isa, arithmetic, batch_norm};
 
 use super::group::Group;
 use crate::plan::{DenseGradient, Operand, Plan, Sum, SumKind};
@@ -99,9 +99,11 @@ impl SumTask {
         match self.sum.kind {
             SumKind::Dense(gradient) => self.spent += multiply(closing, &gradient, &mut self.result, &mut self.scratch),
             SumKind::Kernel(_) | SumKind::Canonical => {
+                let index = self.index;
                 closing.crew.each_part([(&mut self.result, PART)], |part, [total]| {
-                    add_kernels(groups, self.index, part * PART, total)
-                })
+                    let of = |group: usize| &groups[group].sum(index).kernel[part * PART..];
+                    arithmetic::sum_of_parts(closing.isa, groups.len(), &of, total);
+                });
             }
             SumKind::Plain | SumKind::Mean => {
                 let divisor = if matches!(self.sum.kind, SumKind::Mean) { plan.batch as f64 } else { 1.0 };
@@ -163,14 +165,5 @@ fn sample_of<'a>(closing: &Closing<'a>, operand: &Operand, sample: usize) -> &'a
             other => panic!("a dense layer reads numbers, not {other:?}"),
         },
         Operand::Fixed(_) => panic!("a dense layer reads samples"),
-    }
-}
-
-/// The sum of the groups' gradients from `start` on, in the order of the groups.
-fn add_kernels(groups: &[Group], sum: usize, start: usize, total: &mut [f32]) {
-    total.fill(0.0);
-    for group in groups {
-        let part = &group.sum(sum).kernel[start..];
-        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
     }
 }
