@@ -16,7 +16,7 @@ use crate::prefetch::prefetch_line;
 
 pub(crate) use map::{ChannelFunction, map, map_in_place};
 pub(crate) use moments::{join, moments};
-pub(crate) use sums::{ChannelSums, map_and_sum, sums};
+pub(crate) use sums::{ChannelSums, Plain, map_and_sum, sums};
 
 /// Numbers of a block of few channels.
 const BLOCK: usize = 4096;

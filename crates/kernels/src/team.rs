@@ -307,10 +307,7 @@ impl Handed<'_> {
         if self.place.compare_exchange(self.task, null_mut(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return true;
         }
-        let mut turns = 0;
-        while !self.is_done.load(Ordering::Acquire) {
-            wait(&mut turns);
-        }
+        wait_for(self.is_done);
         false
     }
 
@@ -356,6 +353,14 @@ impl<F: FnOnce() -> R, R> Part<F, R> {
     /// What a helper has left.
     fn into_result(self) -> R {
         self.result.into_inner().expect("it is done").unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+/// Waits until something is so.
+fn wait_for(is_so: &AtomicBool) {
+    let mut turns = 0;
+    while !is_so.load(Ordering::Acquire) {
+        wait(&mut turns);
     }
 }
 
@@ -412,10 +417,7 @@ mod tests {
         let is_begun = AtomicBool::new(false);
         with_helper(|crew| {
             let first = || {
-                let mut turns = 0;
-                while !is_begun.load(Ordering::Acquire) {
-                    wait(&mut turns);
-                }
+                wait_for(&is_begun);
                 member()
             };
             let second = || {
@@ -431,12 +433,7 @@ mod tests {
         let team = Team::new(1);
         for pause in [0, 1, 10, 0] {
             let is_begun = AtomicBool::new(false);
-            let wait_for_second = || {
-                let mut turns = 0;
-                while !is_begun.load(Ordering::Acquire) {
-                    wait(&mut turns);
-                }
-            };
+            let wait_for_second = || wait_for(&is_begun);
             team.gather(1, |crew| crew.join(0, wait_for_second, || is_begun.store(true, Ordering::Release)));
             std::thread::sleep(std::time::Duration::from_millis(pause));
         }
@@ -489,12 +486,7 @@ mod tests {
     #[test]
     fn a_panic_of_either_part_goes_on_when_both_are_over() {
         let is_begun = AtomicBool::new(false);
-        let wait_for_second = || {
-            let mut turns = 0;
-            while !is_begun.load(Ordering::Acquire) {
-                wait(&mut turns);
-            }
-        };
+        let wait_for_second = || wait_for(&is_begun);
         let second = || {
             is_begun.store(true, Ordering::Release);
             panic!("the second");

@@ -238,10 +238,9 @@ impl Machine {
         let is_here = |task: &PackTask| task.stage() == stage;
         let Some(first) = self.packs.iter().position(is_here) else { return };
         let last = self.packs.iter().rposition(is_here).unwrap_or(first);
-        let run = |task: &mut PackTask| task.run(self.isa, &whole);
         crew.each_mut(&mut self.packs[first..=last], |task| {
             if is_here(task) {
-                run(task)
+                task.run(self.isa, &whole);
             }
         });
     }

@@ -1,6 +1,6 @@
 //! One number a channel, added everywhere; and sums over everything but the channels.
 
-use crate::channels::{ChannelFunction, ChannelSums, map_in_place, sums};
+use crate::channels::{ChannelFunction, Plain, map_in_place, sums};
 use crate::lanes::Lanes;
 use crate::{Isa, View};
 
@@ -35,21 +35,6 @@ impl ChannelFunction<1> for AddBias<'_> {
     #[inline(always)]
     fn of<L: Lanes>(bias: L, [x]: [L; 1]) -> L {
         x.add(bias)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Plain;
-
-impl ChannelSums<1, 1> for Plain {
-    type Coefficients<L: Lanes> = ();
-
-    #[inline(always)]
-    fn coefficients<L: Lanes>(self, _: usize, _: usize) {}
-
-    #[inline(always)]
-    fn of<L: Lanes>((): (), x: [L; 1]) -> [L; 1] {
-        x
     }
 }
 

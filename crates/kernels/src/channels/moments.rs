@@ -1,7 +1,7 @@
 //! Mean and variance of each channel.
 
 use super::pixels::{self, Pixels};
-use super::{ChannelSums, FEW_CHANNELS, MOST_CHANNELS, blocks, load, numbers};
+use super::{ChannelSums, FEW_CHANNELS, MOST_CHANNELS, Plain, blocks, load, numbers};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::prefetch::prefetch_line;
@@ -103,22 +103,6 @@ impl Moments<'_> {
             }
             moments.before += n_pixels;
         }
-    }
-}
-
-/// The numbers themselves.
-#[derive(Clone, Copy)]
-struct Plain;
-
-impl ChannelSums<1, 1> for Plain {
-    type Coefficients<L: Lanes> = ();
-
-    #[inline(always)]
-    fn coefficients<L: Lanes>(self, _: usize, _: usize) {}
-
-    #[inline(always)]
-    fn of<L: Lanes>((): (), x: [L; 1]) -> [L; 1] {
-        x
     }
 }
 

@@ -21,6 +21,22 @@ pub(crate) trait ChannelSums<const A: usize, const S: usize>: Copy {
     }
 }
 
+/// The numbers themselves.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain;
+
+impl ChannelSums<1, 1> for Plain {
+    type Coefficients<L: Lanes> = ();
+
+    #[inline(always)]
+    fn coefficients<L: Lanes>(self, _: usize, _: usize) {}
+
+    #[inline(always)]
+    fn of<L: Lanes>((): (), x: [L; 1]) -> [L; 1] {
+        x
+    }
+}
+
 /// Adds to `sums`, `[S][channels]`, those of the pixels of `n` images.
 pub(crate) fn sums<const A: usize, const S: usize, F: ChannelSums<A, S>>(
     isa: Isa,
