@@ -74,16 +74,29 @@ pub(crate) struct Ahead<'a> {
     slices: &'a [&'a [f32]],
     /// Bytes of the first slice that have been asked for.
     done: usize,
-    /// Bytes for each multiply-add of vectors.
-    rate: f32,
+    /// Bytes of all slices that have not.
+    bytes: usize,
+    /// Multiply-adds of vectors that are still to come.
+    products: usize,
+    /// Bytes for each of them, times [`WHOLE`].
+    rate: usize,
 }
+
+/// What stands for one byte a multiply-add.
+const WHOLE: usize = 256;
+
+/// Bytes of a line.
+const LINE_BYTES: usize = LINE * size_of::<f32>();
+
+/// Lines that are asked for at once where turns do not suffice.
+const BURST: usize = 16;
 
 impl<'a> Ahead<'a> {
     /// Slices that are spread over so many multiply-adds of vectors.
     pub fn new(slices: &'a [&'a [f32]], products: usize) -> Ahead<'a> {
         let bytes: usize = slices.iter().map(|slice| size_of_val(*slice)).sum();
         let slices = if bytes == 0 { &[] } else { slices };
-        Ahead { slices, done: 0, rate: bytes as f32 / products as f32 }
+        Ahead { slices, done: 0, bytes, products, rate: (bytes * WHOLE).div_ceil(products.max(1)) }
     }
 
     /// Nothing that is asked for.
@@ -97,36 +110,66 @@ impl<'a> Ahead<'a> {
         self.slices.is_empty()
     }
 
-    /// What the next `turns` turns of so many multiply-adds ask for, at most a line each.
+    /// So many multiply-adds pass without asking.
+    #[inline(always)]
+    pub fn without(&mut self, products: usize) {
+        if !self.is_empty() {
+            self.products = self.products.saturating_sub(products);
+            self.rate = (self.bytes * WHOLE).div_ceil(self.products.max(1));
+        }
+    }
+
+    /// What the next `turns` turns of so many multiply-adds ask for, at most a line each. Some of what that leaves is asked for
+    /// at once.
     pub fn during(&mut self, turns: usize, products: usize) -> Asking {
+        let Share { first, lines, step } = self.share(turns, products);
+        for line in 0..lines {
+            prefetch_to::<true>(first.wrapping_add(line * LINE));
+        }
+        Asking { at: first.wrapping_add(lines * LINE), step }
+    }
+
+    #[inline(always)]
+    fn share(&mut self, turns: usize, products: usize) -> Share {
         while let [first, rest @ ..] = self.slices {
             if self.done < size_of_val(*first) {
-                let step = ((self.rate * products as f32).ceil() as usize).min(LINE * size_of::<f32>());
-                let at = first.as_ptr().wrapping_byte_add(self.done);
-                self.done += turns * step;
-                return Asking { at, step };
+                let first = first.as_ptr().wrapping_byte_add(self.done);
+                let bytes = (self.rate * products).div_ceil(WHOLE);
+                let step = bytes.min(LINE_BYTES);
+                let lines = ((bytes - step) * turns).div_ceil(LINE_BYTES).min(BURST);
+                let asked = lines * LINE_BYTES + turns * step;
+                self.done += asked;
+                self.bytes = self.bytes.saturating_sub(asked);
+                self.products = self.products.saturating_sub(turns * products);
+                return Share { first, lines, step };
             }
             (self.slices, self.done) = (rest, 0);
         }
         // A place that is in the cache: of one that is nowhere a processor would look for the page at every turn.
-        Asking { at: std::ptr::from_ref(self).cast(), step: 0 }
+        Share { first: std::ptr::from_ref(self).cast(), lines: 0, step: 0 }
     }
+}
+
+/// What some turns ask for: lines from the first number on at once, then `step` bytes a turn.
+struct Share {
+    first: *const f32,
+    lines: usize,
+    step: usize,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LINE_BYTES: usize = LINE * size_of::<f32>();
-
     /// The lines of each slice that so many tiles of 16 turns of 4 products ask for, in the order of asking.
     fn asked(slices: &[&[f32]], products: usize, tiles: usize) -> Vec<Vec<usize>> {
         let mut ahead = Ahead::new(slices, products);
         let mut lines = vec![Vec::new(); slices.len()];
         for _ in 0..tiles {
-            let Asking { at, step } = ahead.during(16, 4);
-            for turn in 0..16 {
-                let place = at as usize + turn * step;
+            let Share { first, lines: at_once, step } = ahead.share(16, 4);
+            let begin = first as usize + at_once * LINE_BYTES;
+            let at_once = (0..at_once).map(|line| first as usize + line * LINE_BYTES);
+            for place in at_once.chain((0..16).map(|turn| begin + turn * step)) {
                 let inside =
                     |slice: &&[f32]| (slice.as_ptr() as usize..slice.as_ptr_range().end as usize).contains(&place);
                 if let Some(slice) = slices.iter().position(inside) {
@@ -151,9 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_line_a_turn_is_left_out() {
+    fn more_than_a_line_a_turn_is_asked_for_at_once_up_to_a_burst() {
         let numbers = vec![0.0; 100 * LINE];
-        assert_eq!(asked(&[&numbers[..]], 64, 1), [(0..16).collect::<Vec<_>>()]);
+        // 48 lines for two tiles, then far too many for one.
+        assert_eq!(asked(&[&numbers[..48 * LINE]], 2 * 64, 1), [(0..24).collect::<Vec<_>>()]);
+        assert_eq!(asked(&[&numbers[..48 * LINE]], 2 * 64, 2), [(0..48).collect::<Vec<_>>()]);
+        assert_eq!(asked(&[&numbers[..]], 64, 1), [(0..BURST + 16).collect::<Vec<_>>()]);
         assert_eq!(asked(&[], 64, 1), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn what_passes_without_asking_is_asked_for_by_the_others() {
+        let numbers = vec![0.0; 64 * LINE];
+        let slices = [&numbers[..]];
+        let mut ahead = Ahead::new(&slices, 8 * 64);
+        assert_eq!(ahead.share(16, 4).step, LINE_BYTES / 2);
+        ahead.without(3 * 64);
+        let step = ahead.share(16, 4).step;
+        assert!((LINE_BYTES * 7 / 8..LINE_BYTES).contains(&step), "{step}");
     }
 }

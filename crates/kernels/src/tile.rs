@@ -143,8 +143,8 @@ impl Steps {
     }
 }
 
-/// [`multiply`] for pixels that are `steps` apart from `first` on; what is done beside has a turn a number of a
-/// pixel with one vector, a turn for two numbers with two.
+/// [`multiply`] for pixels that are `steps` apart from `first` on; what is done beside has a turn a number of a pixel,
+/// but for the last few of a run.
 ///
 /// # Safety
 /// As there.
@@ -166,9 +166,7 @@ pub(crate) unsafe fn multiply_apart<L: Lanes, const P: usize, const V: usize>(
                 // SAFETY: the caller's promise.
                 unsafe { add_apart(acc, first.wrapping_add(k), steps, weights.wrapping_add(k * pitch)) };
             }
-            for _ in 0..unrolled / V {
-                beside.turn();
-            }
+            (0..unrolled).for_each(|_| beside.turn());
             // Else the compiler would count up the place of every pixel by itself.
             first = std::hint::black_box(first.wrapping_add(unrolled));
             weights = weights.wrapping_add(unrolled * pitch);
@@ -201,33 +199,34 @@ pub(crate) unsafe fn multiply_asking<L: Lanes, const P: usize, const V: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
+        let runs_of = |numbers: usize| runs.outer * runs.inner * numbers;
         if P * V > MOST_ASKING || ahead.is_empty() {
+            ahead.without(runs_of(runs.len) * P * V);
             return multiply_apart(acc, first, steps, runs, weights, pitch, ());
         }
         let unrolled = 4 / V;
-        let turns = runs.outer * runs.inner * (runs.len / unrolled) * (unrolled / V);
-        let beside = ahead.during(turns, P * V * V);
+        let beside = ahead.during(runs_of(runs.len / unrolled * unrolled), P * V);
         multiply_apart(acc, first, steps, runs, weights, pitch, beside);
     }
 }
 
-/// The same for pixels of one vector of numbers, side by side, and one vector of weights for each: all places are known when
-/// this is compiled, a seventh of so short a product.
+/// The same for pixels of one vector of numbers, side by side, and one vector of weights for each, at two places at once: all
+/// that is known when this is compiled makes so short a product a seventh shorter.
 ///
 /// # Safety
-/// `P` pixels of `N` numbers, and `N` vectors of weights, can be read.
+/// `P` pixels of `N` numbers, and `N` vectors of weights, can be read at each of the places.
 #[inline(always)]
-pub(crate) unsafe fn multiply_vectors<L: Lanes, const P: usize, const V: usize>(
-    acc: &mut [[L; V]; P],
-    first: *const f32,
-    weights: *const f32,
+pub(crate) unsafe fn multiply_vectors<L: Lanes, const P: usize>(
+    acc: &mut [[[L; 1]; P]; 2],
+    first: [*const f32; 2],
+    weights: [*const f32; 2],
     ahead: &mut Ahead<'_>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         match ahead.is_empty() {
             true => add_vectors(acc, first, weights, ()),
-            false => add_vectors(acc, first, weights, ahead.during(L::N, P)),
+            false => add_vectors(acc, first, weights, ahead.during(L::N, 2 * P)),
         }
     }
 }
@@ -235,10 +234,10 @@ pub(crate) unsafe fn multiply_vectors<L: Lanes, const P: usize, const V: usize>(
 /// # Safety
 /// As [`multiply_vectors`].
 #[inline(always)]
-unsafe fn add_vectors<L: Lanes, const P: usize, const V: usize>(
-    acc: &mut [[L; V]; P],
-    first: *const f32,
-    weights: *const f32,
+unsafe fn add_vectors<L: Lanes, const P: usize>(
+    acc: &mut [[[L; 1]; P]; 2],
+    first: [*const f32; 2],
+    weights: [*const f32; 2],
     mut beside: impl Beside,
 ) {
     const { assert!(L::N <= 16) };
@@ -246,12 +245,14 @@ unsafe fn add_vectors<L: Lanes, const P: usize, const V: usize>(
     macro_rules! unrolled {
         ($($k:literal)*) => { $(
             if $k < L::N {
-                // SAFETY: the caller's promise.
-                let w = unsafe { L::load(weights.add($k * L::N)) };
-                for (p, acc) in acc.iter_mut().enumerate() {
+                for q in 0..2 {
                     // SAFETY: the caller's promise.
-                    let x = L::splat(unsafe { *first.add(p * L::N + $k) });
-                    acc[0] = x.mul_add(w, acc[0]);
+                    let w = unsafe { L::load(weights[q].add($k * L::N)) };
+                    for (p, acc) in acc[q].iter_mut().enumerate() {
+                        // SAFETY: the caller's promise.
+                        let x = L::splat(unsafe { *first[q].add(p * L::N + $k) });
+                        acc[0] = x.mul_add(w, acc[0]);
+                    }
                 }
                 if $k % 4 == 3 {
                     (0..4).for_each(|_| beside.turn());

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Span;
+use super::pass::Span;
 use crate::conv2d::Walk;
 use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
 use crate::conv2d::pack::width;
@@ -84,54 +84,19 @@ impl Kernel for Multiply<'_, '_> {
         // What tiles take is chosen here, since a place is soon done.
         let pixels = |vectors| tile::best::<L>(products.tiles, vectors);
         if pairs > 0 {
-            for_tile!(pixels(2), 2, multiply_strips::<L>(&products, 0..pairs, next, ahead));
+            for_tile!(pixels(2), 2, multiply::<L>(&products, 0..pairs, next, ahead));
             // It is fetched with the first strips.
             next.len = 0;
         }
         if single > 0 {
-            match products.are_of_one_vector(L::N) {
-                true => for_tile!(pixels(1), 1, multiply_vectors::<L>(&products, 0..1, next, ahead)),
-                false => for_tile!(pixels(1), 1, multiply_strips::<L>(&products, pairs..pairs + 1, next, ahead)),
-            }
+            for_tile!(pixels(1), 1, multiply::<L>(&products, pairs..pairs + 1, next, ahead));
         }
     }
 }
 
-impl Products {
-    /// Whether inputs and outputs are exactly one vector, and a block of the packed kernel is as wide, since pitches are whole
-    /// blocks.
-    fn are_of_one_vector(&self, lanes: usize) -> bool {
-        [self.from, self.to].iter().all(|field| (field.channels, field.pitch) == (lanes, lanes))
-    }
-}
-
-/// [`multiply`] of any channels.
+/// The products of some strips of `V` vectors, `P` tiles at a time, at all places.
 #[inline(always)]
-fn multiply_strips<L: Lanes, const P: usize, const V: usize>(
-    products: &Products,
-    strips: Range<usize>,
-    next: Span,
-    ahead: &mut Ahead<'_>,
-) {
-    multiply::<L, P, V, false>(products, strips, next, ahead);
-}
-
-/// [`multiply`] where inputs and outputs are exactly one vector.
-#[inline(always)]
-fn multiply_vectors<L: Lanes, const P: usize, const V: usize>(
-    products: &Products,
-    strips: Range<usize>,
-    next: Span,
-    ahead: &mut Ahead<'_>,
-) {
-    let vector = |field: Field| Field { channels: L::N, pitch: L::N, ..field };
-    let products = Products { from: vector(products.from), to: vector(products.to), ..*products };
-    multiply::<L, P, V, true>(&products, strips, next, ahead);
-}
-
-/// The products of some strips of `V` vectors, `P` tiles at a time, at all places; with `VECTORS` of one vector by one.
-#[inline(always)]
-fn multiply<L: Lanes, const P: usize, const V: usize, const VECTORS: bool>(
+fn multiply<L: Lanes, const P: usize, const V: usize>(
     products: &Products,
     strips: Range<usize>,
     next: Span,
@@ -157,10 +122,7 @@ fn multiply<L: Lanes, const P: usize, const V: usize, const VECTORS: bool>(
                 let mut acc = [[L::splat(0.0); V]; P];
                 // SAFETY: fields and weights have room, as their maker has seen; a strip's vectors end where the pitch does at the latest.
                 unsafe {
-                    match VECTORS {
-                        true => tile::multiply_vectors(&mut acc, x, weights, ahead),
-                        false => tile::multiply_asking(&mut acc, x, &steps, &runs, weights, width, ahead),
-                    }
+                    tile::multiply_asking(&mut acc, x, &steps, &runs, weights, width, ahead);
                     let to = to.at(place, done).wrapping_add(first);
                     for p in 0..P {
                         for v in 0..V {

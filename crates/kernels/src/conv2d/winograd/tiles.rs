@@ -1,11 +1,12 @@
 //! From pixels to transformed numbers and back: tiles gathered from images, and stored or added to them.
 
+use super::MOST_TILES;
 use super::places::Field;
 use super::transform::{Transform, both};
 use crate::channels;
 use crate::conv2d::{Conv2d, Epilogue};
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, MOST_LANES};
 
 /// What is transformed, from or to images whose lengths the passes have asserted.
 #[derive(Clone, Copy)]
@@ -20,33 +21,57 @@ pub(super) enum Side<'a> {
     AddToInputs(*mut f32),
 }
 
-/// Tiles of images and their transformed numbers.
+/// Tiles of images and their transformed numbers, of inputs or of outputs.
 #[derive(Clone, Copy)]
 pub(super) struct Chunk<'a> {
     pub conv: &'a Conv2d,
-    pub first: usize,
+    pub first: Position,
     pub tiles: usize,
-    pub inputs: Field,
-    pub outputs: Field,
+    pub field: Field,
     pub side: Side<'a>,
 }
 
-/// Where a tile's outputs begin, and how many rows and columns of them earlier tiles have had.
+/// Where a tile lies among those of images: its image, and the row and column where its outputs would begin if none reached
+/// back.
 #[derive(Clone, Copy)]
-struct Tile {
+pub(super) struct Position {
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
+/// Tiles side by side: where the outputs of the first begin, and how many rows and columns of them earlier tiles have had.
+#[derive(Clone, Copy)]
+struct Run {
     image: usize,
     y: usize,
     x: usize,
     done: [usize; 2],
+    tiles: usize,
 }
 
-impl Tile {
-    /// The tile of this number, images one after the other.
-    fn of<const M: usize>(conv: &Conv2d, number: usize) -> Tile {
-        let (rows, columns) = (conv.output.height.div_ceil(M), conv.output.width.div_ceil(M));
-        let (row, column) = (number / columns % rows * M, number % columns * M);
+impl Position {
+    /// Of the tile of this number, images one after the other.
+    pub fn of(conv: &Conv2d, outputs: usize, number: usize) -> Position {
+        let [rows, columns] = [conv.output.height, conv.output.width].map(|size| size.div_ceil(outputs));
+        let (row, column) = (number / columns % rows * outputs, number % columns * outputs);
+        Position { image: number / columns / rows, row, column }
+    }
+
+    /// The tiles from here on that lie side by side, at most so many; moves on to the next. One that reaches back is alone.
+    #[inline(always)]
+    fn take<const M: usize>(&mut self, conv: &Conv2d, most: usize) -> Run {
+        let Position { image, row, column } = *self;
         let (y, x) = (row.min(conv.output.height - M), column.min(conv.output.width - M));
-        Tile { image: number / columns / rows, y, x, done: [row - y, column - x] }
+        let tiles = ((conv.output.width - x) / M).clamp(1, most);
+        self.column += tiles * M;
+        if self.column >= conv.output.width {
+            (self.column, self.row) = (0, row + M);
+        }
+        if self.row >= conv.output.height {
+            (self.row, self.image) = (0, image + 1);
+        }
+        Run { image, y, x, done: [row - y, column - x], tiles }
     }
 }
 
@@ -57,10 +82,11 @@ pub(super) struct Transformed<'a, F, const M: usize, const T: usize> {
 }
 
 impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Transformed<'_, F, M, T> {
-    type Output = ();
+    /// Where the tiles behind it begin.
+    type Output = Position;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Lanes>(self) -> Position {
         let Transformed { chunk, transform } = self;
         // SAFETY: the chunk's tiles lie inside images whose lengths are asserted, and its fields have room for them.
         unsafe {
@@ -103,6 +129,35 @@ unsafe fn store<L: Lanes, const FULL: bool>(value: L, to: *mut f32, count: usize
     unsafe { if FULL { value.store(to) } else { value.store_first(to, count) } }
 }
 
+/// Tiles, and the first channel of each of their vectors.
+#[inline(always)]
+fn vectors<L: Lanes>(tiles: usize, channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..tiles).flat_map(move |tile| (0..channels).step_by(L::N).map(move |channel| (tile, channel)))
+}
+
+/// Tiles of a field of exactly one vector whose places are known when this is compiled: 36 places of a few tiles would be as
+/// much work as the tiles. Those that are multiplied at once, and those of a chunk.
+const FEW: usize = MOST_LANES / 2;
+const MANY: usize = MOST_TILES;
+
+/// Which of these a chunk's field has, 0 if another number or other channels. Asked for every vector: known before a loop over
+/// them, it makes that loop slower.
+#[inline(always)]
+fn known_tiles<L: Lanes>(field: &Field) -> usize {
+    let has = |tiles| field.place == Field::place(L::N, tiles);
+    match (field.channels, field.pitch) == (L::N, L::N) {
+        true if has(FEW) => FEW,
+        true if has(MANY) => MANY,
+        _ => 0,
+    }
+}
+
+/// Numbers from a place to the next and from a pixel to the next, where `TILES` says that they are known.
+#[inline(always)]
+fn known<L: Lanes, const TILES: usize>(place: usize, pixels: Pixels) -> (usize, Pixels) {
+    if TILES == 0 { (place, pixels) } else { (Field::place(L::N, TILES), Pixels { column: L::N, ..pixels }) }
+}
+
 /// `Bᵀ d B` of the inputs of tiles.
 ///
 /// # Safety
@@ -112,37 +167,51 @@ unsafe fn transform_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T
     chunk: &Chunk<'_>,
     transform: F,
     x: *const f32,
-) {
+) -> Position {
     let (input, [top, left, ..]) = (&chunk.conv.input, chunk.conv.window.padding);
-    let place = chunk.inputs.place;
-    for index in 0..chunk.tiles {
-        let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
-        let start = input.at(tile.image, tile.y, tile.x) - top * input.row_pitch - left * input.channels;
-        for channel in (0..input.channels).step_by(L::N) {
+    let place = chunk.field.place;
+    let (mut position, mut index) = (chunk.first, 0);
+    while index < chunk.tiles {
+        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+        let start = input.at(run.image, run.y, run.x) - top * input.row_pitch - left * input.channels;
+        for (tile, channel) in vectors::<L>(run.tiles, input.channels) {
             let count = L::N.min(input.channels - channel);
             let pixels = Pixels { row: input.row_pitch, column: input.channels, count };
             // SAFETY: the caller's promise.
             unsafe {
-                let (x, v) = (x.add(start + channel), chunk.inputs.at(0, index).add(channel));
-                match count == L::N {
-                    true => transform_input::<L, F, M, T, true>(transform, x, pixels, v, place),
-                    false => transform_input::<L, F, M, T, false>(transform, x, pixels, v, place),
+                let x = x.add(start + tile * M * input.channels + channel);
+                let v = chunk.field.at(0, index + tile).add(channel);
+                match (count == L::N, known_tiles::<L>(&chunk.field)) {
+                    (true, FEW) => transform_input::<L, F, M, T, true, FEW>(transform, x, pixels, v, place),
+                    (true, MANY) => transform_input::<L, F, M, T, true, MANY>(transform, x, pixels, v, place),
+                    (true, _) => transform_input::<L, F, M, T, true, 0>(transform, x, pixels, v, place),
+                    (false, _) => transform_input::<L, F, M, T, false, 0>(transform, x, pixels, v, place),
                 }
             }
         }
+        index += run.tiles;
     }
+    position
 }
 
 /// # Safety
 /// The tile's inputs can be read at `x`; `T * T` vectors, `place` apart, can be written at `v`.
 #[inline(always)]
-unsafe fn transform_input<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+unsafe fn transform_input<
+    L: Lanes,
+    F: Transform<M, T>,
+    const M: usize,
+    const T: usize,
+    const FULL: bool,
+    const TILES: usize,
+>(
     transform: F,
     x: *const f32,
     pixels: Pixels,
     v: *mut f32,
     place: usize,
 ) {
+    let (place, pixels) = known::<L, TILES>(place, pixels);
     // SAFETY: the caller's promise.
     unsafe {
         both!(
@@ -164,24 +233,32 @@ unsafe fn transform_gradients<L: Lanes, F: Transform<M, T>, const M: usize, cons
     chunk: &Chunk<'_>,
     transform: F,
     dy: *const f32,
-) {
-    let (output, place) = (&chunk.conv.output, chunk.outputs.place);
-    for index in 0..chunk.tiles {
-        let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
-        let start = output.at(tile.image, tile.y, tile.x);
-        for channel in (0..output.channels).step_by(L::N) {
+) -> Position {
+    let (output, place) = (&chunk.conv.output, chunk.field.place);
+    let (mut position, mut index) = (chunk.first, 0);
+    while index < chunk.tiles {
+        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+        let start = output.at(run.image, run.y, run.x);
+        for (tile, channel) in vectors::<L>(run.tiles, output.channels) {
             let count = L::N.min(output.channels - channel);
             let pixels = Pixels { row: output.row_pitch, column: output.channels, count };
             // SAFETY: the caller's promise.
             unsafe {
-                let (dy, m) = (dy.add(start + channel), chunk.outputs.at(0, index).add(channel));
-                match count == L::N && tile.done == [0; 2] {
-                    true => transform_gradient::<L, F, M, T, true>(transform, dy, pixels, [0; 2], m, place),
-                    false => transform_gradient::<L, F, M, T, false>(transform, dy, pixels, tile.done, m, place),
+                let dy = dy.add(start + tile * M * output.channels + channel);
+                let m = chunk.field.at(0, index + tile).add(channel);
+                match (count == L::N && run.done == [0; 2], known_tiles::<L>(&chunk.field)) {
+                    (true, FEW) => transform_gradient::<L, F, M, T, true, FEW>(transform, dy, pixels, [0; 2], m, place),
+                    (true, MANY) => {
+                        transform_gradient::<L, F, M, T, true, MANY>(transform, dy, pixels, [0; 2], m, place)
+                    }
+                    (true, _) => transform_gradient::<L, F, M, T, true, 0>(transform, dy, pixels, [0; 2], m, place),
+                    (false, _) => transform_gradient::<L, F, M, T, false, 0>(transform, dy, pixels, run.done, m, place),
                 }
             }
         }
+        index += run.tiles;
     }
+    position
 }
 
 /// `FULL` also says that nothing of the tile is done.
@@ -189,7 +266,14 @@ unsafe fn transform_gradients<L: Lanes, F: Transform<M, T>, const M: usize, cons
 /// # Safety
 /// The tile's outputs can be read at `dy`; `T * T` vectors, `place` apart, can be written at `m`.
 #[inline(always)]
-unsafe fn transform_gradient<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+unsafe fn transform_gradient<
+    L: Lanes,
+    F: Transform<M, T>,
+    const M: usize,
+    const T: usize,
+    const FULL: bool,
+    const TILES: usize,
+>(
     transform: F,
     dy: *const f32,
     pixels: Pixels,
@@ -197,6 +281,7 @@ unsafe fn transform_gradient<L: Lanes, F: Transform<M, T>, const M: usize, const
     m: *mut f32,
     place: usize,
 ) {
+    let (place, pixels) = known::<L, TILES>(place, pixels);
     // SAFETY: the caller's promise.
     unsafe {
         both!(
@@ -222,12 +307,13 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
     transform: F,
     Epilogue { bias, added, relu, .. }: Epilogue<'_>,
     y: *mut f32,
-) {
-    let (output, place) = (&chunk.conv.output, chunk.outputs.place);
-    for index in 0..chunk.tiles {
-        let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
-        let start = output.at(tile.image, tile.y, tile.x);
-        for channel in (0..output.channels).step_by(L::N) {
+) -> Position {
+    let (output, place) = (&chunk.conv.output, chunk.field.place);
+    let (mut position, mut index) = (chunk.first, 0);
+    while index < chunk.tiles {
+        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+        let start = output.at(run.image, run.y, run.x);
+        for (tile, channel) in vectors::<L>(run.tiles, output.channels) {
             let count = L::N.min(output.channels - channel);
             let pixels = Pixels { row: output.row_pitch, column: output.channels, count };
             // SAFETY: the caller's promise; the bias has as many numbers as there are channels.
@@ -236,24 +322,41 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
                     Some(bias) => channels::load(bias[channel..].as_ptr(), count),
                     None => L::splat(0.0),
                 };
-                let (m, y) = (chunk.outputs.at(0, index).add(channel), y.add(start + channel));
+                let at = tile * M * output.channels + channel;
+                let (m, y) = (chunk.field.at(0, index + tile).add(channel), y.add(start + at));
                 let added = added.map(|(view, added)| {
-                    let start = view.at(tile.image, tile.y, tile.x) + channel;
+                    let start = view.at(run.image, run.y, run.x) + at;
                     (added.as_ptr().add(start), Pixels { row: view.row_pitch, ..pixels })
                 });
-                match count == L::N {
-                    true => store_output::<L, F, M, T, true>(transform, m, place, (bias, added, relu), y, pixels),
-                    false => store_output::<L, F, M, T, false>(transform, m, place, (bias, added, relu), y, pixels),
+                match (count == L::N, known_tiles::<L>(&chunk.field)) {
+                    (true, FEW) => {
+                        store_output::<L, F, M, T, true, FEW>(transform, m, place, (bias, added, relu), y, pixels)
+                    }
+                    (true, _) => {
+                        store_output::<L, F, M, T, true, 0>(transform, m, place, (bias, added, relu), y, pixels)
+                    }
+                    (false, _) => {
+                        store_output::<L, F, M, T, false, 0>(transform, m, place, (bias, added, relu), y, pixels)
+                    }
                 }
             }
         }
+        index += run.tiles;
     }
+    position
 }
 
 /// # Safety
 /// `T * T` vectors, `place` apart, can be read at `m`; the tile's outputs can be written at `y`, and what is added read.
 #[inline(always)]
-unsafe fn store_output<L: Lanes, F: Transform<M, T>, const M: usize, const T: usize, const FULL: bool>(
+unsafe fn store_output<
+    L: Lanes,
+    F: Transform<M, T>,
+    const M: usize,
+    const T: usize,
+    const FULL: bool,
+    const TILES: usize,
+>(
     transform: F,
     m: *const f32,
     place: usize,
@@ -262,6 +365,7 @@ unsafe fn store_output<L: Lanes, F: Transform<M, T>, const M: usize, const T: us
     pixels: Pixels,
 ) {
     let zero = L::splat(0.0);
+    let (place, pixels) = known::<L, TILES>(place, pixels);
     // SAFETY: the caller's promise.
     unsafe {
         both!(transform.output, T, M, |i, j| L::load(m.add((i * T + j) * place)), |i, j, value| {
@@ -286,38 +390,45 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
     chunk: &Chunk<'_>,
     transform: F,
     dx: *mut f32,
-) {
+) -> Position {
     let (input, [top, left, ..]) = (&chunk.conv.input, chunk.conv.window.padding);
-    let place = chunk.inputs.place;
-    for index in 0..chunk.tiles {
-        let tile = Tile::of::<M>(chunk.conv, chunk.first + index);
-        // Rows and columns of the tile that are no padding; those before the middle one have been reached.
+    let place = chunk.field.place;
+    let (mut position, mut index) = (chunk.first, 0);
+    while index < chunk.tiles {
+        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+        // Rows and columns of a tile that are no padding; those before the middle one have been reached.
         let inside = |axis: usize, start: usize, padding: usize, size: usize| {
-            let reached = if start == 0 { 0 } else { T - M + tile.done[axis] };
+            let reached = if start == 0 { 0 } else { T - M + run.done[axis] };
             [padding.saturating_sub(start), reached, (size + padding).saturating_sub(start).min(T)]
         };
-        let [rows, columns] = [inside(0, tile.y, top, input.height), inside(1, tile.x, left, input.width)];
-        // The place of the tile's first number, which may lie in a border that is not there.
-        let start = (input.at(tile.image, tile.y, tile.x))
-            .wrapping_sub(top * input.row_pitch)
-            .wrapping_sub(left * input.channels);
-        let is_inner = [rows, columns] == [[0, T - M, T]; 2];
-        for channel in (0..input.channels).step_by(L::N) {
+        let rows = inside(0, run.y, top, input.height);
+        // The place of the first number, which may lie in a border that is not there.
+        let start =
+            (input.at(run.image, run.y, run.x)).wrapping_sub(top * input.row_pitch).wrapping_sub(left * input.channels);
+        for (tile, channel) in vectors::<L>(run.tiles, input.channels) {
+            let columns = inside(1, run.x + tile * M, left, input.width);
+            let is_inner = [rows, columns] == [[0, T - M, T]; 2];
             let count = L::N.min(input.channels - channel);
             let pixels = Pixels { row: input.row_pitch, column: input.channels, count };
             // SAFETY: the caller's promise.
             unsafe {
-                let v = chunk.inputs.at(0, index).add(channel);
-                let dx = dx.wrapping_add(start).wrapping_add(channel);
+                let v = chunk.field.at(0, index + tile).add(channel);
+                let dx = dx.wrapping_add(start).wrapping_add(tile * M * input.channels + channel);
                 let at = [rows, columns];
-                match (count == L::N, is_inner) {
-                    (true, true) => add_input::<L, F, M, T, true, true>(transform, v, place, dx, pixels, at),
-                    (true, false) => add_input::<L, F, M, T, true, false>(transform, v, place, dx, pixels, at),
-                    (false, _) => add_input::<L, F, M, T, false, false>(transform, v, place, dx, pixels, at),
+                match (count == L::N, is_inner, known_tiles::<L>(&chunk.field)) {
+                    (true, true, FEW) => add_input::<L, F, M, T, true, true, FEW>(transform, v, place, dx, pixels, at),
+                    (true, true, _) => add_input::<L, F, M, T, true, true, 0>(transform, v, place, dx, pixels, at),
+                    (true, false, FEW) => {
+                        add_input::<L, F, M, T, true, false, FEW>(transform, v, place, dx, pixels, at)
+                    }
+                    (true, false, _) => add_input::<L, F, M, T, true, false, 0>(transform, v, place, dx, pixels, at),
+                    (false, ..) => add_input::<L, F, M, T, false, false, 0>(transform, v, place, dx, pixels, at),
                 }
             }
         }
+        index += run.tiles;
     }
+    position
 }
 
 /// Whether the tiles of an image reach all of its input: they do not where outputs at the end are left out.
@@ -340,6 +451,7 @@ unsafe fn add_input<
     const T: usize,
     const FULL: bool,
     const INNER: bool,
+    const TILES: usize,
 >(
     transform: F,
     v: *const f32,
@@ -348,6 +460,7 @@ unsafe fn add_input<
     pixels: Pixels,
     [rows, columns]: [[usize; 3]; 2],
 ) {
+    let (place, pixels) = known::<L, TILES>(place, pixels);
     let [rows, columns] = if INNER { [[0, T - M, T]; 2] } else { [rows, columns] };
     // SAFETY: the caller's promise.
     unsafe {
