@@ -234,6 +234,9 @@ fn layers_of_more_than_a_part_agree_with_plain_loops() {
     check(Shape { n: 2, size: [40, 41], inputs: 32, outputs: 24, groups: 1, window: square(3, 1, 1) });
     // Of one vector by one: whole tiles, and a last part of 44 or 14.
     check(Shape { n: 2, size: [26, 38], inputs: 16, outputs: 16, groups: 1, window: square(3, 1, 1) });
+    // A part of tiles that all lie in the padding.
+    let padded = Window { padding: [2; 4], ..square(3, 1, 0) };
+    check(Shape { n: 1, size: [3, 94], inputs: 16, outputs: 16, groups: 1, window: padded });
     check(Shape { n: 2, size: [23, 30], inputs: 40, outputs: 70, groups: 1, window: square(3, 1, 1) });
     check(Shape { n: 9, size: [30, 15], inputs: 20, outputs: 8, groups: 2, window: square(3, 2, 1) });
 }

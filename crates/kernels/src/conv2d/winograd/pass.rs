@@ -192,7 +192,8 @@ impl<'a> Workplace<'a> {
         let ((first, top), (last, bottom)) = (row(tiles.start), row(tiles.end - 1));
         let start = to.at(first, top, 0);
         let end = to.at(last, (bottom + outputs).min(to.height) - 1, to.width);
-        Span { start: y.wrapping_add(start), len: end - start }
+        // Tiles that lie in the padding below have no numbers of their own.
+        Span { start: y.wrapping_add(start), len: end.saturating_sub(start) }
     }
 
     /// What a pass over so many tiles asks for, spread over its multiply-adds.
