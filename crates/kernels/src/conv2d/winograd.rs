@@ -39,7 +39,7 @@ const CHUNK: usize = 1 << 16;
 const LEAST_TILES: usize = 16;
 
 /// Channels that are few, so that weights are read soon.
-const FEW: usize = 32;
+const FEW_CHANNELS: usize = 32;
 
 /// Tiles above which a chunk saves nothing any more.
 const MOST_TILES: usize = 48;
@@ -82,7 +82,7 @@ impl Size {
     fn alike(self, conv: &Conv2d, total: usize) -> usize {
         let most = self.chunk(conv);
         let alike = total.div_ceil(total.div_ceil(most).max(1));
-        let few = conv.input.channels.max(conv.output.channels) <= FEW;
+        let few = conv.input.channels.max(conv.output.channels) <= FEW_CHANNELS;
         if few { alike.next_multiple_of(LEAST_TILES).min(most) } else { alike }
     }
 

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::few::{self, MultiplyFew};
+use super::few::{self, AT_ONCE, MultiplyFew};
 use super::places::{AddOuter, Field, Multiply, OuterProducts, Products};
 use super::tiles::{Chunk, Position, Side, Transformed};
 use super::transform::{Four, Two};
 use super::{Conv2d, Epilogue, Size};
-use crate::prefetch::Ahead;
+use crate::prefetch::{Ahead, prefetch_from};
 use crate::{Isa, View};
 
 /// What is computed of what. Whoever makes it has asserted the lengths.
@@ -51,10 +51,18 @@ pub(super) struct Span {
 
 impl Span {
     /// The first `len` numbers; what is left begins behind them.
+    #[inline(always)]
     pub fn take(&mut self, len: usize) -> Span {
         let taken = Span { start: self.start, len: len.min(self.len) };
         (self.start, self.len) = (self.start.wrapping_add(taken.len), self.len - taken.len);
         taken
+    }
+
+    /// Takes and fetches the first `len` numbers, which need not be there.
+    #[inline(always)]
+    pub fn fetch(&mut self, len: usize) {
+        let taken = self.take(len);
+        prefetch_from(taken.start, taken.len);
     }
 }
 
@@ -149,25 +157,24 @@ impl<'a> Workplace<'a> {
             self.transform(to);
             return;
         }
-        let at_once = few::at_once(self.isa);
         // All in the same place, products over their operands.
         let small = |field: Field| {
-            let place = Field::place(field.channels, at_once);
+            let place = Field::place(field.channels, AT_ONCE);
             Field { start: self.inputs.start, place, ..field }
         };
         to.field = small(to.field);
         if !keeps {
             from.field = small(from.field);
         }
-        let share = next.len.div_ceil(tiles.div_ceil(at_once));
-        for done in (0..tiles).step_by(at_once) {
-            let tiles = at_once.min(tiles - done);
+        let share = next.len.div_ceil(tiles.div_ceil(AT_ONCE));
+        for done in (0..tiles).step_by(AT_ONCE) {
+            let tiles = AT_ONCE.min(tiles - done);
             from.first = self.transform(Chunk { tiles, ..from });
             let fields = [from.field, to.field];
             self.isa.run(MultiplyFew { places, fields, weights, next: next.take(share), ahead });
             to.first = self.transform(Chunk { tiles, ..to });
             if keeps {
-                from.field.start = from.field.at(0, at_once);
+                from.field.start = from.field.at(0, AT_ONCE);
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::conv2d::kernel_gradient::{self, tile_of as gradient_tile};
 use crate::conv2d::pack::width;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::{Ahead, prefetch_from};
+use crate::prefetch::Ahead;
 use crate::tile::{self, Runs, Steps, for_tile};
 
 /// Transformed numbers of some tiles, `[place][tile][pitch]`.
@@ -38,6 +38,12 @@ impl Field {
     /// Numbers of a place with `tiles` tiles.
     pub fn place(channels: usize, tiles: usize) -> usize {
         tiles * Field::pitch(channels) + GAP
+    }
+
+    /// Whether tiles are exactly one vector each.
+    #[inline(always)]
+    pub fn is_vectors<L: Lanes>(&self) -> bool {
+        (self.channels, self.pitch) == (L::N, L::N)
     }
 
     /// The channels of a tile at a place.
@@ -99,7 +105,7 @@ impl Kernel for Multiply<'_, '_> {
 fn multiply<L: Lanes, const P: usize, const V: usize>(
     products: &Products,
     strips: Range<usize>,
-    next: Span,
+    mut next: Span,
     ahead: &mut Ahead<'_>,
 ) {
     let Products { places, tiles, from, weights, to } = *products;
@@ -108,8 +114,7 @@ fn multiply<L: Lanes, const P: usize, const V: usize>(
     let place_len = packed_place(to.channels, from.channels);
     let (steps, runs) = (Steps::of(from.pitch), Runs::one(from.channels));
     for place in 0..places {
-        let fetched = (place * share).min(next.len);
-        prefetch_from(next.start.wrapping_add(fetched), share.min(next.len - fetched));
+        next.fetch(share);
         for strip in strips.clone() {
             let first = strip * 2 * L::N;
             let block = first / width * width * from.channels + first % width;
@@ -123,15 +128,24 @@ fn multiply<L: Lanes, const P: usize, const V: usize>(
                 // SAFETY: fields and weights have room, as their maker has seen; a strip's vectors end where the pitch does at the latest.
                 unsafe {
                     tile::multiply_asking(&mut acc, x, &steps, &runs, weights, width, ahead);
-                    let to = to.at(place, done).wrapping_add(first);
-                    for p in 0..P {
-                        for v in 0..V {
-                            acc[p][v].store(to.add(p * products.to.pitch + v * L::N));
-                        }
-                    }
+                    store(&acc, to.at(place, done).wrapping_add(first), to.pitch);
                 }
                 done += P;
             }
+        }
+    }
+}
+
+/// Writes the sums of tiles that lie `pitch` numbers apart.
+///
+/// # Safety
+/// `V` vectors of `P` tiles can be written at `to`.
+#[inline(always)]
+pub(super) unsafe fn store<L: Lanes, const P: usize, const V: usize>(acc: &[[L; V]; P], to: *mut f32, pitch: usize) {
+    for (p, acc) in acc.iter().enumerate() {
+        for (v, acc) in acc.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { acc.store(to.add(p * pitch + v * L::N)) };
         }
     }
 }

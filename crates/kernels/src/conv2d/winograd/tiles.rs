@@ -1,12 +1,13 @@
 //! From pixels to transformed numbers and back: tiles gathered from images, and stored or added to them.
 
 use super::MOST_TILES;
+use super::few::AT_ONCE;
 use super::places::Field;
 use super::transform::{Transform, both};
 use crate::channels;
 use crate::conv2d::{Conv2d, Epilogue};
 use crate::isa::Kernel;
-use crate::lanes::{Lanes, MOST_LANES};
+use crate::lanes::Lanes;
 
 /// What is transformed, from or to images whose lengths the passes have asserted.
 #[derive(Clone, Copy)]
@@ -29,6 +30,35 @@ pub(super) struct Chunk<'a> {
     pub tiles: usize,
     pub field: Field,
     pub side: Side<'a>,
+}
+
+impl<'a> Chunk<'a> {
+    fn runs<const M: usize>(&self) -> Runs<'a, M> {
+        Runs { conv: self.conv, position: self.first, done: 0, tiles: self.tiles }
+    }
+}
+
+/// The runs that a chunk's tiles make, each behind the number of its first tile; then where the next chunk begins.
+struct Runs<'a, const M: usize> {
+    conv: &'a Conv2d,
+    position: Position,
+    done: usize,
+    tiles: usize,
+}
+
+impl<const M: usize> Iterator for Runs<'_, M> {
+    type Item = (usize, Run);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, Run)> {
+        if self.done == self.tiles {
+            return None;
+        }
+        let run = self.position.take::<M>(self.conv, self.tiles - self.done);
+        let first = self.done;
+        self.done += run.tiles;
+        Some((first, run))
+    }
 }
 
 /// Where a tile lies among those of images: its image, and the row and column where its outputs would begin if none reached
@@ -137,7 +167,7 @@ fn vectors<L: Lanes>(tiles: usize, channels: usize) -> impl Iterator<Item = (usi
 
 /// Tiles of a field of exactly one vector whose places are known when this is compiled: 36 places of a few tiles would be as
 /// much work as the tiles. Those that are multiplied at once, and those of a chunk.
-const FEW: usize = MOST_LANES / 2;
+const FEW: usize = AT_ONCE;
 const MANY: usize = MOST_TILES;
 
 /// Which of these a chunk's field has, 0 if another number or other channels. Asked for every vector: known before a loop over
@@ -145,7 +175,7 @@ const MANY: usize = MOST_TILES;
 #[inline(always)]
 fn known_tiles<L: Lanes>(field: &Field) -> usize {
     let has = |tiles| field.place == Field::place(L::N, tiles);
-    match (field.channels, field.pitch) == (L::N, L::N) {
+    match field.is_vectors::<L>() {
         true if has(FEW) => FEW,
         true if has(MANY) => MANY,
         _ => 0,
@@ -170,9 +200,8 @@ unsafe fn transform_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T
 ) -> Position {
     let (input, [top, left, ..]) = (&chunk.conv.input, chunk.conv.window.padding);
     let place = chunk.field.place;
-    let (mut position, mut index) = (chunk.first, 0);
-    while index < chunk.tiles {
-        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+    let mut runs = chunk.runs::<M>();
+    for (index, run) in &mut runs {
         let start = input.at(run.image, run.y, run.x) - top * input.row_pitch - left * input.channels;
         for (tile, channel) in vectors::<L>(run.tiles, input.channels) {
             let count = L::N.min(input.channels - channel);
@@ -189,9 +218,8 @@ unsafe fn transform_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T
                 }
             }
         }
-        index += run.tiles;
     }
-    position
+    runs.position
 }
 
 /// # Safety
@@ -235,9 +263,8 @@ unsafe fn transform_gradients<L: Lanes, F: Transform<M, T>, const M: usize, cons
     dy: *const f32,
 ) -> Position {
     let (output, place) = (&chunk.conv.output, chunk.field.place);
-    let (mut position, mut index) = (chunk.first, 0);
-    while index < chunk.tiles {
-        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+    let mut runs = chunk.runs::<M>();
+    for (index, run) in &mut runs {
         let start = output.at(run.image, run.y, run.x);
         for (tile, channel) in vectors::<L>(run.tiles, output.channels) {
             let count = L::N.min(output.channels - channel);
@@ -256,9 +283,8 @@ unsafe fn transform_gradients<L: Lanes, F: Transform<M, T>, const M: usize, cons
                 }
             }
         }
-        index += run.tiles;
     }
-    position
+    runs.position
 }
 
 /// `FULL` also says that nothing of the tile is done.
@@ -309,9 +335,8 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
     y: *mut f32,
 ) -> Position {
     let (output, place) = (&chunk.conv.output, chunk.field.place);
-    let (mut position, mut index) = (chunk.first, 0);
-    while index < chunk.tiles {
-        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+    let mut runs = chunk.runs::<M>();
+    for (index, run) in &mut runs {
         let start = output.at(run.image, run.y, run.x);
         for (tile, channel) in vectors::<L>(run.tiles, output.channels) {
             let count = L::N.min(output.channels - channel);
@@ -341,9 +366,8 @@ unsafe fn store_outputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: u
                 }
             }
         }
-        index += run.tiles;
     }
-    position
+    runs.position
 }
 
 /// # Safety
@@ -393,9 +417,8 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
 ) -> Position {
     let (input, [top, left, ..]) = (&chunk.conv.input, chunk.conv.window.padding);
     let place = chunk.field.place;
-    let (mut position, mut index) = (chunk.first, 0);
-    while index < chunk.tiles {
-        let run = position.take::<M>(chunk.conv, chunk.tiles - index);
+    let mut runs = chunk.runs::<M>();
+    for (index, run) in &mut runs {
         // Rows and columns of a tile that are no padding; those before the middle one have been reached.
         let inside = |axis: usize, start: usize, padding: usize, size: usize| {
             let reached = if start == 0 { 0 } else { T - M + run.done[axis] };
@@ -426,9 +449,8 @@ unsafe fn add_inputs<L: Lanes, F: Transform<M, T>, const M: usize, const T: usiz
                 }
             }
         }
-        index += run.tiles;
     }
-    position
+    runs.position
 }
 
 /// Whether the tiles of an image reach all of its input: they do not where outputs at the end are left out.
