@@ -9,6 +9,7 @@ mod map;
 mod moments;
 mod pixels;
 mod sums;
+mod vectors;
 
 use crate::View;
 use crate::lanes::{Lanes, MOST_LANES};

@@ -1,10 +1,10 @@
 //! Mean and variance of each channel.
 
 use super::pixels::{self, Pixels};
+use super::vectors::{Vectors, pairs};
 use super::{ChannelSums, FEW_CHANNELS, MOST_CHANNELS, Plain, blocks, load, numbers};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::prefetch::prefetch_line;
 use crate::{Isa, View};
 
 /// The mean and the sum of squared differences from it, `[2][channels]`, of the pixels of `n` images.
@@ -34,40 +34,27 @@ impl Kernel for Moments<'_> {
         if channels > FEW_CHANNELS {
             return self.by_pixels::<L>();
         }
+        let (pairs, whole) = (pairs::<L>(channels), channels / L::N * L::N);
         let mut moments = Joined::new(self.moments);
         for (block, ahead) in blocks(self.view, self.view.is_plain(), self.n) {
-            let pixels = block.rows * block.columns;
-            for channel in (0..channels).step_by(L::N) {
-                let count = L::N.min(channels - channel);
-                let start = |row: usize| self.view.at(block.image, row, block.column) + channel;
-                let rows = block.row..block.row + block.rows;
-                let lines = || rows.clone().map(|row| self.x[start(row)..].as_ptr());
-                // SAFETY: every pixel of the block lies inside its images, whose length is asserted.
-                let pixel = |line: *const f32, column: usize| unsafe { load::<L>(line.add(column * channels), count) };
-                let mut acc = [L::splat(0.0); 4];
-                for line in lines() {
-                    for column in (0..block.columns).step_by(4) {
-                        for (turn, acc) in acc.iter_mut().enumerate().take(block.columns - column) {
-                            *acc = acc.add(pixel(line, column + turn));
-                            prefetch_line(line.wrapping_add((column + turn) * channels + ahead));
-                        }
-                    }
-                }
-                let centre = acc[0].add(acc[2]).add(acc[1].add(acc[3])).mul(L::splat(1.0 / pixels as f32));
-                let mut acc = [[L::splat(0.0); 2]; 4];
-                for line in lines() {
-                    for column in (0..block.columns).step_by(4) {
-                        for (turn, [sum, square]) in acc.iter_mut().enumerate().take(block.columns - column) {
-                            let difference = pixel(line, column + turn).sub(centre);
-                            *sum = sum.add(difference);
-                            *square = difference.mul_add(difference, *square);
-                        }
-                    }
-                }
-                let total = |s: usize| acc[0][s].add(acc[2][s]).add(acc[1][s].add(acc[3][s]));
-                moments.join(channel, count, pixels, centre, [total(0), total(1)]);
+            let of = |channel, count| Vectors {
+                block: &block,
+                operands: [(self.view, self.x.as_ptr())],
+                to: (self.view, std::ptr::null_mut()),
+                ahead,
+                channel,
+                count,
+            };
+            for channel in (0..pairs).step_by(2 * L::N) {
+                moments.add::<L, 2, true>(of(channel, L::N));
             }
-            moments.before += pixels;
+            for channel in (pairs..whole).step_by(L::N) {
+                moments.add::<L, 1, true>(of(channel, L::N));
+            }
+            if whole < channels {
+                moments.add::<L, 1, false>(of(whole, channels - whole));
+            }
+            moments.before += block.rows * block.columns;
         }
     }
 }
@@ -124,6 +111,12 @@ impl ChannelSums<1, 2> for FromCentre<'_> {
         let difference = x.sub(centre);
         [difference, difference.mul(difference)]
     }
+
+    #[inline(always)]
+    fn add<L: Lanes>(centre: L, [x]: [L; 1], [sum, square]: &mut [L; 2]) {
+        let difference = x.sub(centre);
+        (*sum, *square) = (sum.add(difference), difference.mul_add(difference, *square));
+    }
 }
 
 /// What blocks have given so far.
@@ -138,6 +131,24 @@ impl<'a> Joined<'a> {
     fn new(moments: &'a mut [f64]) -> Joined<'a> {
         let (means, squares) = moments.split_at_mut(moments.len() / 2);
         Joined { means, squares, before: 0 }
+    }
+
+    /// Joins `V` vectors of channels of a block, all of their lanes if `FULL`, else as many as there are.
+    #[inline(always)]
+    fn add<L: Lanes, const V: usize, const FULL: bool>(&mut self, vectors: Vectors<'_, 1>) {
+        let (block, count) = (vectors.block, vectors.count);
+        let pixels = block.rows * block.columns;
+        // SAFETY: every pixel of the block lies inside its images, whose length is asserted.
+        unsafe {
+            let totals = vectors.sums::<L, 1, V, Plain, false, FULL>(&[(); V]);
+            let centres = totals.map(|[total]| total.mul(L::splat(1.0 / pixels as f32)));
+            // The block is in the first-level cache by now.
+            let vectors = Vectors { ahead: 0, ..vectors };
+            let totals = vectors.sums::<L, 2, V, FromCentre<'_>, false, FULL>(&centres);
+            for (v, (centre, totals)) in centres.into_iter().zip(totals).enumerate() {
+                self.join(vectors.channel + v * L::N, count, pixels, centre, totals);
+            }
+        }
     }
 
     /// Joins `count` channels from `channel` on of a block of so many pixels: sums of differences from a centre, and of

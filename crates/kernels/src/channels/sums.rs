@@ -1,7 +1,8 @@
 //! Sums of each channel, and functions of each number that are computed with them.
 
 use super::pixels::{self, Pixels};
-use super::{Block, FEW_CHANNELS, MOST_CHANNELS, blocks, check, load_all, numbers, store};
+use super::vectors::{Vectors, pairs};
+use super::{Block, FEW_CHANNELS, MOST_CHANNELS, blocks, check, numbers};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::{Isa, View};
@@ -14,6 +15,14 @@ pub(crate) trait ChannelSums<const A: usize, const S: usize>: Copy {
     fn coefficients<L: Lanes>(self, channel: usize, count: usize) -> Self::Coefficients<L>;
 
     fn of<L: Lanes>(coefficients: Self::Coefficients<L>, x: [L; A]) -> [L; S];
+
+    /// Adds them to the sums.
+    #[inline(always)]
+    fn add<L: Lanes>(coefficients: Self::Coefficients<L>, x: [L; A], sums: &mut [L; S]) {
+        for (sum, value) in sums.iter_mut().zip(Self::of(coefficients, x)) {
+            *sum = sum.add(value);
+        }
+    }
 
     /// What is stored besides, where anything is.
     fn value<L: Lanes>(x: [L; A]) -> L {
@@ -92,8 +101,7 @@ impl<const A: usize, const S: usize, const STORES: bool, F: ChannelSums<A, S>> K
         if channels > FEW_CHANNELS {
             return self.add_by_pixels::<L>();
         }
-        // Two vectors where there are registers for their sums.
-        let pairs = if L::N == 16 { channels / (2 * L::N) * 2 * L::N } else { 0 };
+        let pairs = pairs::<L>(channels);
         let whole = channels / L::N * L::N;
         for (block, ahead) in blocks(self.operands[0].0, self.plain, self.n) {
             for channel in (0..pairs).step_by(2 * L::N) {
@@ -113,41 +121,14 @@ impl<const A: usize, const S: usize, const STORES: bool, F: ChannelSums<A, S>> S
     /// Adds `V` vectors of channels of a block, all of their lanes if `FULL`, else what is left of the last one.
     #[inline(always)]
     fn add<L: Lanes, const V: usize, const FULL: bool>(&mut self, block: &Block, ahead: usize, channel: usize) {
-        let channels = self.operands[0].0.channels;
-        let count = if FULL { L::N } else { channels - channel };
-        let coefficients: [_; V] = std::array::from_fn(|v| self.function.coefficients::<L>(channel + v * L::N, count));
-        // Four sums in turn, so that additions need not wait for each other.
-        let mut acc = [[[L::splat(0.0); S]; V]; 4];
-        for row in block.row..block.row + block.rows {
-            let start = |view: &View| view.at(block.image, row, block.column) + channel;
-            let line = SumLine::<A> {
-                from: self.operands.map(|(view, x)| x.wrapping_add(start(view))),
-                to: self.to.1.wrapping_add(start(self.to.0)),
-                ahead,
-                count,
-            };
-            // SAFETY: every pixel of the block lies inside its images, whose lengths are asserted.
-            unsafe {
-                let mut at = 0;
-                for _ in 0..block.columns / 4 {
-                    for turn in 0..4 {
-                        line.add::<L, F, S, V, STORES, FULL>(&coefficients, at, &mut acc[turn]);
-                        // Else every operand would have a place of its own for each turn.
-                        at = std::hint::black_box(at + channels);
-                    }
-                }
-                // Each turn by itself: in a loop over some of them the sums would lie in memory.
-                for turn in 0..3 {
-                    if turn < block.columns % 4 {
-                        line.add::<L, F, S, V, STORES, FULL>(&coefficients, at + turn * channels, &mut acc[turn]);
-                    }
-                }
-            }
-        }
-        for v in 0..V {
-            for s in 0..S {
-                let total = acc[0][v][s].add(acc[2][v][s]).add(acc[1][v][s].add(acc[3][v][s]));
-                self.add_total(s, channel + v * L::N, count, total);
+        let count = if FULL { L::N } else { self.operands[0].0.channels - channel };
+        let coefficients = std::array::from_fn(|v| self.function.coefficients::<L>(channel + v * L::N, count));
+        let vectors = Vectors { block, operands: self.operands, to: self.to, ahead, channel, count };
+        // SAFETY: every pixel of the block lies inside its images, whose lengths are asserted.
+        let totals = unsafe { vectors.sums::<L, S, V, F, STORES, FULL>(&coefficients) };
+        for (v, totals) in totals.iter().enumerate() {
+            for (s, total) in totals.iter().enumerate() {
+                self.add_total(s, channel + v * L::N, count, *total);
             }
         }
     }
@@ -180,49 +161,6 @@ impl<const A: usize, const S: usize, const STORES: bool, F: ChannelSums<A, S>> S
         let sums = &mut self.sums[s * self.operands[0].0.channels + channel..][..count];
         for (sum, part) in sums.iter_mut().zip(numbers(total)) {
             *sum += f64::from(part);
-        }
-    }
-}
-
-/// Vectors of a row's pixels that are summed, with the numbers to what is asked for.
-struct SumLine<const A: usize> {
-    from: [*const f32; A],
-    to: *mut f32,
-    ahead: usize,
-    count: usize,
-}
-
-impl<const A: usize> SumLine<A> {
-    /// Adds the vectors that lie `at` numbers behind the first, and stores what is stored of them.
-    ///
-    /// # Safety
-    /// They can be read, and with `STORES` written: all lanes if `FULL`, else `count`.
-    #[inline(always)]
-    unsafe fn add<
-        L: Lanes,
-        F: ChannelSums<A, S>,
-        const S: usize,
-        const V: usize,
-        const STORES: bool,
-        const FULL: bool,
-    >(
-        &self,
-        coefficients: &[F::Coefficients<L>; V],
-        at: usize,
-        acc: &mut [[L; S]; V],
-    ) {
-        let count = if FULL { L::N } else { self.count };
-        for v in 0..V {
-            let at = at + v * L::N;
-            // SAFETY: the caller's promise.
-            let x = unsafe { load_all::<L, A>(&self.from, at, self.ahead, count) };
-            if STORES {
-                // SAFETY: the caller's promise.
-                unsafe { store(F::value(x), self.to.wrapping_add(at), count) };
-            }
-            for (sum, value) in acc[v].iter_mut().zip(F::of(coefficients[v], x)) {
-                *sum = sum.add(value);
-            }
         }
     }
 }
