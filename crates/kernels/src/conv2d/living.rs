@@ -4,12 +4,13 @@
 //! of a 2×2 pool's operand at most a quarter is not zero. These numbers are put into lists twice: by output channel, where
 //! a list's entries are multiplied with the windows of the input and their sum belongs to the channel's kernel; and by
 //! place of the convolution's result, where they are multiplied with the kernels of their channels and the sum belongs to
-//! the window of the input's gradient. So sums stay in registers for the length of a list. An image is taken band by band
-//! of the pool's rows, so that its windows stay in the first-level cache, and by blocks of channels, so that rows of their
-//! kernels do. Small kernels whose input needs no gradient go without lists ([`quads`]). Kernels and their gradients are
-//! read and written in the canonical layout.
+//! the window of the input's gradient. So sums stay in registers for the length of a list, or of all lists of a pool's window
+//! ([`patches`]). An image is taken band by band of the pool's rows, so that its windows stay in the first-level cache, and
+//! by blocks of channels, so that rows of their kernels do. Small kernels whose input needs no gradient go without lists
+//! ([`quads`]). Kernels and their gradients are read and written in the canonical layout.
 
 mod lists;
+mod patches;
 mod quads;
 mod tiles;
 
@@ -19,6 +20,7 @@ use super::Pooled;
 use crate::Isa;
 use crate::copy::clear_border;
 use lists::{Found, Lists, MakeLists};
+use patches::{Packed, add_patches};
 use quads::{AddImage, Quads};
 use tiles::{Rows, add_lists};
 
@@ -30,6 +32,8 @@ pub struct Living {
     /// By place of the pool and by tap of its window.
     by_place: Lists,
     quads: Quads,
+    /// The kernel, where patches read it.
+    packed: Packed,
 }
 
 /// Numbers of x that the windows of a band reach at most, half a first-level cache of 32 KiB.
@@ -73,6 +77,7 @@ impl Living {
         self.by_channel.reserve(CHANNELS, pooled.list_pitch());
         self.by_place.reserve(pooled.band_rows() * pooled.pool.output.width * pooled.tap_count(), PLACE_PITCH);
         self.quads.reserve(pooled);
+        self.packed.reserve(pooled);
     }
 
     /// Sets where lists belong: those of channels in a kernel from the block's first on, those of places in x from the first
@@ -158,6 +163,9 @@ pub fn living_gradients(
         for row in conv.input.rows(n) {
             dx[row].fill(0.0);
         }
+        if patches::suits(isa, pooled) {
+            living.packed.pack(pooled, kernel);
+        }
     }
     assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
     if let Some((true, kernel)) = &mut gradients.kernel {
@@ -207,18 +215,23 @@ fn add_block(
     let step = conv.window.dilation[0] * conv.input.row_pitch;
     let (window, first) = (pooled.first_window(image, rows.start), channels.start * conv.kernel_rows());
     if let Some((_, kernel)) = &mut gradients.kernel {
-        let part = Rows { count, len, from_step: step, to_step: len, from_len: BAND };
+        let part = Rows { count, len, from_step: step, to_step: len };
         let (x, kernel) = (&signals.x[window..], &mut kernel[first..]);
         // SAFETY: lists of channels lie in the kernel; their entries hold windows of output pixels, whose rows were found
         // inside x.
         unsafe { add_lists(isa, &part, &living.by_channel, channels.len(), x.as_ptr(), kernel.as_mut_ptr()) };
     }
     if let Some((kernel, dx)) = &mut gradients.input {
-        let part = Rows { count, len, from_step: len, to_step: step, from_len: channels.len() * conv.kernel_rows() };
-        let (kernel, dx) = (&kernel[first..], &mut dx[window..]);
-        let places = rows.len() * pooled.pool.output.width * pooled.tap_count();
-        // SAFETY: as above, the other way round; dx is as long as x.
-        unsafe { add_lists(isa, &part, &living.by_place, places, kernel.as_ptr(), dx.as_mut_ptr()) };
+        let part = Rows { count, len, from_step: len, to_step: step };
+        let (kernel, dx) = (kernel[first..].as_ptr(), dx[window..].as_mut_ptr());
+        let (lists, places) = (&living.by_place, rows.len() * pooled.pool.output.width);
+        // SAFETY: as above, the other way round; dx is as long as x, and a patch is what the windows of a place reach.
+        unsafe {
+            match patches::suits(isa, pooled) {
+                true => add_patches(isa, pooled, lists, places, &living.packed, channels.start, dx),
+                false => add_lists(isa, &part, lists, places * pooled.tap_count(), kernel, dx),
+            }
+        }
     }
 }
 

@@ -52,9 +52,10 @@ impl Lists {
         self.ends[..count].iter_mut().enumerate().for_each(|(list, end)| *end = (list * pitch) as u32);
     }
 
-    /// Entries of the first `count` lists.
-    pub fn entry_count(&self, count: usize) -> usize {
-        self.ends.iter().enumerate().take(count).map(|(list, end)| *end as usize - list * self.pitch).sum()
+    /// The entries of a list.
+    #[inline(always)]
+    pub fn list(&self, list: usize) -> &[Entry] {
+        &self.entries[list * self.pitch..self.ends[list] as usize]
     }
 
     /// # Safety

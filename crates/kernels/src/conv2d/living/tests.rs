@@ -21,7 +21,9 @@ fn shapes() -> Vec<Shape> {
         ([7, 9, 32], 5, square(3, 1, 1), square(2, 2, 0)), // same, six vectors a row
         ([6, 6, 40], 16, square(3, 1, 1), square(3, 3, 0)), // more than a tile a row
         ([11, 10, 2], 33, square(2, 2, 0), square(2, 3, 0)), // strides, a gap between windows
-        ([7, 9, 32], 70, square(3, 1, 1), square(2, 2, 0)), // long lists of kernels that no cache holds
+        ([7, 9, 32], 70, square(3, 1, 1), square(2, 2, 0)), // long lists, two blocks of channels
+        ([9, 12, 48], 20, square(3, 1, 1), square(2, 3, 0)), // patches of three vectors with gaps
+        ([5, 5, 16], 3, square(3, 1, 0), square(2, 2, 0)), // one patch of one vector
         ([15, 15, 32], 9, square(3, 1, 0), square(2, 2, 0)), // two bands, the second shorter
         ([12, 70, 20], 3, square(3, 1, 1), square(2, 2, 0)), // a row of the pool is a band
         ([8, 40, 4], 3, square(5, 1, 2), square(2, 2, 0)), // more columns than are searched at once

@@ -15,15 +15,7 @@ pub(super) struct Rows {
     /// Numbers from a row to the next where they are read, and where they are written.
     pub from_step: usize,
     pub to_step: usize,
-    /// How many numbers there are that entries may point to.
-    pub from_len: usize,
 }
-
-/// Numbers that stay in a first-level cache of 48 KiB beside lists and results.
-const CACHE: usize = 1 << 13;
-
-/// Entries of a list from which on reading them once more costs less than numbers from the second-level cache.
-const LONG: usize = 8;
 
 /// Adds `value * from[entry.from + row from_step..]` to `to[list.to + row to_step..]` for all entries of the first `count`
 /// lists.
@@ -32,10 +24,9 @@ const LONG: usize = 8;
 /// From the place of every entry on the rows can be read at `from`, and from the place of every list on be written at `to`.
 pub(super) unsafe fn add_lists(isa: Isa, rows: &Rows, lists: &Lists, count: usize, from: *const f32, to: *mut f32) {
     // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three, or one
-    // row of twelve. What no cache holds is taken row by row where lists are long, so that one of all kernels stays there.
-    let is_cached = rows.from_len <= CACHE || lists.entry_count(count) < LONG * count;
+    // row of twelve.
     let (at_once, most) = match (rows.count, isa.lanes()) {
-        (3, 16) if is_cached => (3, 6),
+        (3, 16) => (3, 6),
         (3, lanes) if rows.len <= 3 * lanes => (3, 3),
         _ => (1, 12),
     };
@@ -81,9 +72,8 @@ impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Lists { entries, pitch, ends, to } = self.lists;
-        for (list, (end, to)) in ends.iter().zip(to).enumerate().take(self.count) {
-            let entries = &entries[list * pitch..*end as usize];
+        for (list, to) in self.lists.to.iter().enumerate().take(self.count) {
+            let entries = self.lists.list(list);
             if !entries.is_empty() {
                 // SAFETY: the promise to `add_lists`.
                 unsafe { add_list::<L, R, V>(&self.rows, entries, self.from, self.to.add(*to as usize)) };
