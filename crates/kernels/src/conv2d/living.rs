@@ -143,23 +143,9 @@ pub fn living_gradients(
     living: &mut Living,
     mut gradients: Gradients<'_>,
 ) {
-    let (conv, pool) = (&pooled.product.conv, &pooled.pool);
-    assert!(pooled.has_living_gradients() && Pooled::suits(&pool.window));
-    conv.check(n, signals.x.len(), conv.output.len(n));
-    assert!(pool.input == conv.output && pool.output.channels == conv.output.channels);
-    assert!(signals.winners.len() >= n * pooled.winners_pitch() && signals.dy.len() >= pool.output.len(n));
-    let [down, right] = [0, 1].map(|axis| {
-        let places = [pool.output.height, pool.output.width][axis];
-        places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
-    });
-    assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
-    assert!(signals.x.len().max(conv.kernel_len()) <= u32::MAX as usize);
-    let places = pooled.band_rows() * pool.output.width * pooled.tap_count();
-    assert!(places < 1 << f32::MANTISSA_DIGITS, "numbers of places are exact as f32");
-    assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
+    check(pooled, n, signals, &gradients);
+    let conv = &pooled.product.conv;
     if let Some((kernel, dx)) = &mut gradients.input {
-        assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
-        conv.check(n, dx.len(), conv.output.len(n));
         for row in conv.input.rows(n) {
             dx[row].fill(0.0);
         }
@@ -167,7 +153,6 @@ pub fn living_gradients(
             living.packed.pack(pooled, kernel);
         }
     }
-    assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
     if let Some((true, kernel)) = &mut gradients.kernel {
         kernel.fill(0.0);
     }
@@ -195,8 +180,30 @@ pub fn living_gradients(
     }
 }
 
-/// Adds the products of some rows of an image's pool and some output channels; [`living_gradients`] has asserted that all
-/// of them lie inside.
+/// Asserts that the geometry suits, and that slices are long enough for `n` images.
+fn check(pooled: &Pooled, n: usize, signals: Signals<'_>, gradients: &Gradients<'_>) {
+    let (conv, pool) = (&pooled.product.conv, &pooled.pool);
+    assert!(pooled.has_living_gradients() && Pooled::suits(&pool.window));
+    conv.check(n, signals.x.len(), conv.output.len(n));
+    assert!(pool.input == conv.output && pool.output.channels == conv.output.channels);
+    assert!(signals.winners.len() >= n * pooled.winners_pitch() && signals.dy.len() >= pool.output.len(n));
+    let [down, right] = [0, 1].map(|axis| {
+        let places = [pool.output.height, pool.output.width][axis];
+        places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
+    });
+    assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
+    assert!(signals.x.len().max(conv.kernel_len()) <= u32::MAX as usize);
+    let places = pooled.band_rows() * pool.output.width * pooled.tap_count();
+    assert!(places < 1 << f32::MANTISSA_DIGITS, "numbers of places are exact as f32");
+    assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
+    assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
+    if let Some((kernel, dx)) = &gradients.input {
+        assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
+        conv.check(n, dx.len(), conv.output.len(n));
+    }
+}
+
+/// Adds the products of some rows of an image's pool and some output channels; [`check`] has asserted that all of them lie inside.
 fn add_block(
     isa: Isa,
     pooled: &Pooled,
