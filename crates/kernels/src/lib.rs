@@ -14,6 +14,7 @@ mod each;
 mod exponential;
 mod isa;
 mod lanes;
+mod opaque;
 mod prefetch;
 mod tile;
 mod turn;

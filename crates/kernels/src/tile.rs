@@ -5,6 +5,7 @@
 //! processor's peak; what separates tiles is how well they divide the work, so [`best`] chooses by the count of pixels.
 
 use crate::lanes::{Lanes, MOST_LANES};
+use crate::opaque::opaque;
 use crate::prefetch::{Ahead, Beside};
 
 /// Input numbers that belong to one output pixel: `outer` times `inner` runs of `len`.
@@ -168,13 +169,13 @@ pub(crate) unsafe fn multiply_apart<L: Lanes, const P: usize, const V: usize>(
             }
             (0..unrolled).for_each(|_| beside.turn());
             // Else the compiler would count up the place of every pixel by itself.
-            first = std::hint::black_box(first.wrapping_add(unrolled));
+            first = opaque(first.wrapping_add(unrolled));
             weights = weights.wrapping_add(unrolled * pitch);
         }
         for _ in 0..runs.len % unrolled {
             // SAFETY: the caller's promise.
             unsafe { add_apart(acc, first, steps, weights) };
-            first = std::hint::black_box(first.wrapping_add(1));
+            first = opaque(first.wrapping_add(1));
             weights = weights.wrapping_add(pitch);
         }
     }
