@@ -161,6 +161,7 @@ pub fn living_gradients(
     {
         for image in 0..n {
             let (quads, bias) = (&mut living.quads, bias.as_deref_mut());
+            let isa = isa.for_few(pooled.pool.output.channels);
             isa.run(AddImage { pooled, image, signals, quads, kernel, bias });
         }
         return;
