@@ -4,8 +4,10 @@
 //! across the lanes; inputs are broadcast; there is no copy of windows. Weights are packed in blocks of 32 output channels
 //! (16 where there are no more), so that a block stays in the first-level cache while all pixels pass. Where channels are
 //! few, lanes are filled with pixels ([`side_by_side`]) or with a row of the kernel ([`by_rows`]). Kernels of 3×3 may be
-//! multiplied transformed, which takes fewer products ([`winograd`]); [`Product`] chooses.
+//! multiplied transformed, which takes fewer products ([`winograd`]; [`along_rows`] where they read few channels); [`Product`]
+//! chooses.
 
+mod along_rows;
 mod by_rows;
 mod depthwise;
 mod forward;

@@ -134,7 +134,7 @@ impl Group {
             }
         }
         for (packed, (sum, product)) in desk.packed.iter().zip(context.plan.packed_sums(stage)) {
-            product.unpack(context.isa, &packed[..product.packed_len()], &mut self.sums[sum].kernel);
+            product.unpack(context.isa, &packed[..product.gradient_len()], &mut self.sums[sum].kernel);
         }
         self.swap_slots(context.plan, desk);
     }
@@ -166,7 +166,7 @@ impl Group {
             (Work::KernelGradient { product, sum } | Work::ConvolveGradients { product, sum, .. }, dx) => {
                 let mut sums = context.plan.packed_sums(&context.plan.stages[context.stage]);
                 let place = sums.position(|(other, _)| other == *sum).expect("its stage knows it");
-                let packed = &mut desk.packed[place][..product.packed_len()];
+                let packed = &mut desk.packed[place][..product.gradient_len()];
                 timed(context.clock, &mut spent, || {
                     step::kernel_gradient(context, one, shard, &self.slots, &mut desk.scratch, packed, dx);
                 });

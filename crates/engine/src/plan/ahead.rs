@@ -77,7 +77,9 @@ fn is_asking(step: &Step) -> bool {
 /// The slot that a product reads only when it is half done: x, where the gradient of the input comes first.
 fn reads_last(step: &Step) -> Option<usize> {
     match (&step.work, step.reads.last()) {
-        (Work::ConvolveGradients { product, .. }, Some(Operand::Slot { slot, .. })) if product.is_direct() => {
+        (Work::ConvolveGradients { product, .. }, Some(Operand::Slot { slot, .. }))
+            if product.has_direct_gradients() =>
+        {
             Some(*slot)
         }
         _ => None,

@@ -255,7 +255,7 @@ impl Plan {
         for stage in &self.stages {
             for (place, (_, product)) in self.packed_sums(stage).enumerate() {
                 lens.resize(lens.len().max(place + 1), 0);
-                lens[place] = lens[place].max(product.packed_len());
+                lens[place] = lens[place].max(product.gradient_len());
             }
         }
         lens
@@ -348,7 +348,7 @@ impl Cost {
     fn new(stages: &[Stage], sums: &[Sum], values: &Values) -> Cost {
         let works = || stages.iter().flat_map(|stage| &stage.steps).map(|step| &step.work);
         let dense = |sum: &Sum| if let SumKind::Dense(one) = sum.kind { one.dense.flops() } else { 0 };
-        let packed = |sum: &Sum| if let SumKind::Kernel(product) = sum.kind { product.packed_len() } else { 0 };
+        let packed = |sum: &Sum| if let SumKind::Kernel(product) = sum.kind { product.gradient_len() } else { 0 };
         let summed = sums.iter().map(|sum| packed(sum) + sum.len(values, PACKET)).sum();
         let read: usize = works().filter_map(Work::dense).map(Dense::kernel_len).sum();
         let flops = works().map(Work::flops).chain(sums.iter().map(dense)).sum();

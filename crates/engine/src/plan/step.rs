@@ -248,16 +248,20 @@ impl Work {
         match self {
             Work::Convolve { product, packed, bias, added, relu } => {
                 let add = if *added { ", add" } else { "" };
-                format!("convolve{} p{packed}{}{add}{}", by(product), plus(bias), then(relu))
+                format!("convolve{} p{packed}{}{add}{}", by(product.method), plus(bias), then(relu))
             }
             Work::ConvolvePool { pooled, packed, bias } => {
-                format!("convolve{} p{packed}{}, relu, max_pool", by(&pooled.product), plus(bias))
+                format!("convolve{} p{packed}{}, relu, max_pool", by(pooled.product.method), plus(bias))
             }
             Work::Dense { kernel, bias, relu, .. } => format!("dense {kernel}{}{}", plus(bias), then(relu)),
             Work::DenseBack { kernel, .. } => format!("input_gradient {kernel}"),
-            Work::ConvolveBack { product, packed } => format!("input_gradient{} p{packed}", by(product)),
-            Work::ConvolveGradients { product, packed, .. } => format!("gradients{} p{packed}", by(product)),
-            Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product)),
+            Work::ConvolveBack { product, packed } => {
+                format!("input_gradient{} p{packed}", by(product.gradient_method()))
+            }
+            Work::ConvolveGradients { product, packed, .. } => {
+                format!("gradients{} p{packed}", by(product.gradient_method()))
+            }
+            Work::KernelGradient { product, .. } => format!("add kernel_gradient{}", by(product.gradient_method())),
             Work::Binary(binary) => binary.name().to_string(),
             Work::AddRelu => "add, relu".to_string(),
             Work::ReluGradientAndSums { .. } => "relu_gradient, BatchNormSums".to_string(),
@@ -273,8 +277,8 @@ impl Work {
 }
 
 /// The method, where it is not the definition's.
-fn by(product: &Product) -> String {
-    match product.method {
+fn by(method: Method) -> String {
+    match method {
         Method::Direct => String::new(),
         other => format!(" by {other}"),
     }

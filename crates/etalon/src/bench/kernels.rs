@@ -135,7 +135,7 @@ fn rates(isa: Isa, product: &Product) -> [f64; 3] {
     let mut scratch = vec![0.0; product.scratch_len()];
     product.pack(isa, &kernel, &mut packed);
     product.pack_transposed(isa, &kernel, &mut transposed);
-    let mut gradient = packed.clone();
+    let mut gradient = vec![0.0; product.gradient_len()];
     let epilogue = Epilogue { relu: true, ..Epilogue::default() };
     [
         fastest(|| product.forward(isa, n, &x, &packed, epilogue, black_box(&mut y), &mut scratch)),

@@ -1,9 +1,10 @@
 //! A convolution with relu and a max pool behind it, computed together: the convolution's results stay in registers
-//! ([`windows`]) or stand in a scratch for a few images only, and what is kept for the gradients is which of them each of the pool's windows let through.
+//! ([`windows`], [`along_rows`]) or stand in a scratch for a few images only, and what is kept for the gradients is which
+//! of them each of the pool's windows let through.
 
 use std::ops::Range;
 
-use super::{Arithmetic, Conv2d, Epilogue, Product, windows};
+use super::{Arithmetic, Conv2d, Epilogue, Product, along_rows, windows};
 use crate::pool::{Pool, max_pool, max_pool_with_winners};
 use crate::{Isa, View, Window};
 
@@ -90,6 +91,9 @@ impl Pooled {
         if self.is_pooled_in_place() {
             return 0;
         }
+        if let Some(size) = self.along_rows() {
+            return along_rows::scratch_len(size, &self.product.conv);
+        }
         self.pool.input.len(self.block()) + self.product.scratch_len()
     }
 
@@ -111,6 +115,9 @@ impl Pooled {
     ) {
         if self.is_pooled_in_place() {
             return windows::forward(isa, self, n, x, packed, bias, y, winners);
+        }
+        if let Some(size) = self.along_rows() {
+            return along_rows::pooled_forward(size, isa, self, n, x, packed, bias, y, winners, scratch);
         }
         let (conv, pool) = (&self.product.conv, &self.pool);
         let (convolved, scratch) = scratch.split_at_mut(pool.input.len(self.block()));
@@ -140,13 +147,15 @@ mod tests {
 
     /// Image height, width, channels; filters; kernel, pool and its stride.
     type Shape = ([usize; 3], usize, usize, [usize; 2], [usize; 2]);
-    const SHAPES: [Shape; 8] = [
+    const SHAPES: [Shape; 10] = [
         ([32, 32, 3], 32, 3, [2, 2], [2, 2]),
+        ([14, 20, 3], 16, 3, [2, 2], [2, 2]), // tiles of four rows and four columns, of which the last reach back
+        ([8, 6, 7], 45, 3, [2, 2], [2, 2]),   // of two rows, more than a block
         ([15, 15, 32], 64, 3, [2, 2], [2, 2]), // a row and a column that the pool does not see, more than one block
-        ([10, 9, 3], 40, 3, [2, 2], [2, 3]),   // one window a row and more, a part of a block, a gap between windows
-        ([8, 12, 1], 6, 5, [2, 2], [2, 2]),    // a part of a vector
-        ([4, 4, 2], 5, 3, [2, 2], [2, 2]),     // a single window
-        ([9, 7, 8], 11, 3, [3, 2], [3, 3]),    // channels that fill no vector, a gap between windows
+        ([10, 9, 3], 40, 3, [2, 2], [2, 3]),  // one window a row and more, a part of a block, a gap between windows
+        ([8, 12, 1], 6, 5, [2, 2], [2, 2]),   // a part of a vector
+        ([4, 4, 2], 5, 3, [2, 2], [2, 2]),    // a single window
+        ([9, 7, 8], 11, 3, [3, 2], [3, 3]),   // channels that fill no vector, a gap between windows
         ([6, 6, 16], 16, 1, [2, 2], [2, 2]),
         ([3, 3, 1], 1, 3, [1, 1], [1, 1]),
     ];

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::winograd::{Reader, Size};
-use super::{Conv2d, depthwise, forward, input_gradient, kernel_gradient, pack, side_by_side};
+use super::{Conv2d, along_rows, depthwise, forward, input_gradient, kernel_gradient, pack, side_by_side};
 use crate::arithmetic::{self, Binary, Operand};
 use crate::prefetch::Ahead;
 use crate::{Isa, View};
@@ -31,6 +31,8 @@ pub enum Method {
     SideBySide(usize),
     /// By tiles of this size.
     Winograd(Size),
+    /// By tiles of so many columns of single rows.
+    AlongRows(Size),
 }
 
 impl fmt::Display for Method {
@@ -40,6 +42,7 @@ impl fmt::Display for Method {
             Method::SideBySide(pixels) => write!(f, "{pixels} pixels side by side"),
             Method::Winograd(Size::Two) => f.write_str("F(2x2)"),
             Method::Winograd(Size::Four) => f.write_str("F(4x4)"),
+            Method::AlongRows(size) => write!(f, "F({}) along rows", size.outputs()),
         }
     }
 }
@@ -93,15 +96,24 @@ impl Product {
             Arithmetic::Accurate => &[Size::Two],
             Arithmetic::Fast => &[Size::Two, Size::Four],
         };
-        let is_worth_it = conv.input.channels.min(conv.output.channels) >= LEAST_CHANNELS;
-        let sizes = exact_enough.iter().filter(|size| is_worth_it && size.suits(&conv));
         // Of equals the first: it has fewer weights and errs less.
-        let size = sizes.min_by_key(|size| size.products(&conv));
-        let by_definition = match side_by_side::best(&conv) {
+        let fewest = |suits: &dyn Fn(Size) -> bool, products: &dyn Fn(Size) -> usize| {
+            exact_enough.iter().copied().filter(|size| suits(*size)).min_by_key(|size| products(*size))
+        };
+        let [few_inputs, few_outputs] = [conv.input, conv.output].map(|view| view.channels < LEAST_CHANNELS);
+        let method = match (few_inputs, few_outputs, side_by_side::best(&conv)) {
+            (false, false, _) => fewest(&|size| size.suits(&conv), &|size| size.products(&conv)).map(Method::Winograd),
+            (true, false, 1) => {
+                let products = |size: Size| along_rows::products(size, &conv);
+                fewest(&|size| along_rows::suits(size, &conv), &products).map(Method::AlongRows)
+            }
+            _ => None,
+        };
+        let by_definition = || match side_by_side::best(&conv) {
             1 => Method::Direct,
             pixels => Method::SideBySide(pixels),
         };
-        Product { conv, method: size.map_or(by_definition, |size| Method::Winograd(*size)) }
+        Product { conv, method: method.unwrap_or_else(by_definition) }
     }
 
     /// All ways to compute a convolution, that of the definition first.
@@ -109,7 +121,8 @@ impl Product {
         let sizes = [Size::Two, Size::Four].into_iter().filter(|size| size.suits(&conv));
         let pixels = Some(side_by_side::best(&conv)).filter(|pixels| *pixels > 1);
         let direct = [Method::Direct].into_iter().chain(pixels.map(Method::SideBySide));
-        let methods = direct.chain(sizes.map(Method::Winograd));
+        let along_rows = [Size::Two, Size::Four].into_iter().filter(|size| along_rows::suits(*size, &conv));
+        let methods = direct.chain(sizes.map(Method::Winograd)).chain(along_rows.map(Method::AlongRows));
         methods.map(|method| Product { conv, method }).collect()
     }
 
@@ -118,6 +131,7 @@ impl Product {
         match self.method {
             Method::Direct | Method::SideBySide(_) => 1,
             Method::Winograd(size) => size.outputs(),
+            Method::AlongRows(_) => along_rows::LEAST_ROWS,
         }
     }
 
@@ -129,22 +143,39 @@ impl Product {
                 input_gradient::scratch_len(&self.conv).max(pixels * self.conv.output.channels)
             }
             Method::Winograd(size) => size.scratch_len(&self.conv),
+            Method::AlongRows(size) => {
+                input_gradient::scratch_len(&self.conv).max(along_rows::scratch_len(size, &self.conv))
+            }
         }
     }
 
-    /// Length of [`Product::pack`]'s result, and of the kernel's gradient.
+    /// Length of [`Product::pack`]'s result.
     pub fn packed_len(&self) -> usize {
         match self.method {
             Method::Direct => pack::packed_len(&self.conv),
             Method::SideBySide(pixels) => side_by_side::packed_len(&self.conv, pixels),
             Method::Winograd(size) => size.packed_len(&self.conv, Reader::Forward),
+            Method::AlongRows(size) => along_rows::packed_len(size, &self.conv),
         }
+    }
+
+    /// How its gradients are computed.
+    pub fn gradient_method(&self) -> Method {
+        match self.method {
+            Method::AlongRows(_) => Method::Direct,
+            method => method,
+        }
+    }
+
+    /// Length of the kernel's gradient, packed.
+    pub fn gradient_len(&self) -> usize {
+        Product { method: self.gradient_method(), ..*self }.packed_len()
     }
 
     /// Length of [`Product::pack_transposed`]'s result.
     pub fn packed_transposed_len(&self) -> usize {
         match self.method {
-            Method::Direct | Method::SideBySide(_) => pack::packed_transposed_len(&self.conv),
+            Method::Direct | Method::SideBySide(_) | Method::AlongRows(_) => pack::packed_transposed_len(&self.conv),
             Method::Winograd(size) => size.packed_len(&self.conv, Reader::InputGradient),
         }
     }
@@ -155,13 +186,16 @@ impl Product {
             Method::Direct => pack::pack(isa, &self.conv, kernel, packed),
             Method::SideBySide(pixels) => side_by_side::pack(&self.conv, pixels, kernel, packed),
             Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::Forward, packed),
+            Method::AlongRows(size) => along_rows::pack(size, isa, &self.conv, kernel, packed),
         }
     }
 
     /// The kernel, canonical, in the order of [`Product::input_gradient`].
     pub fn pack_transposed(&self, isa: Isa, kernel: &[f32], packed: &mut [f32]) {
         match self.method {
-            Method::Direct | Method::SideBySide(_) => pack::pack_transposed(isa, &self.conv, kernel, packed),
+            Method::Direct | Method::SideBySide(_) | Method::AlongRows(_) => {
+                pack::pack_transposed(isa, &self.conv, kernel, packed);
+            }
             Method::Winograd(size) => size.pack(isa, &self.conv, kernel, Reader::InputGradient, packed),
         }
     }
@@ -169,7 +203,7 @@ impl Product {
     /// A gradient of [`Product::kernel_gradient`] in canonical layout.
     pub fn unpack(&self, isa: Isa, packed: &[f32], kernel: &mut [f32]) {
         match self.method {
-            Method::Direct => pack::unpack(isa, &self.conv, packed, kernel),
+            Method::Direct | Method::AlongRows(_) => pack::unpack(isa, &self.conv, packed, kernel),
             Method::SideBySide(pixels) => side_by_side::unpack(&self.conv, pixels, packed, kernel),
             Method::Winograd(size) => size.unpack(isa, &self.conv, packed, kernel),
         }
@@ -204,21 +238,22 @@ impl Product {
                 forward_directly(isa, &joined, n, x, packed, Epilogue { bias, ..epilogue }, y);
             }
             Method::Winograd(size) => size.forward(isa, &self.conv, n, x, packed, epilogue, y, scratch),
+            Method::AlongRows(size) => along_rows::forward(size, isa, &self.conv, n, x, packed, epilogue, y, scratch),
         }
     }
 
     /// `dx` from `dy`; the border of `dx` is left alone. `packed` is [`Product::pack_transposed`]'s.
     pub fn input_gradient(&self, isa: Isa, n: usize, dy: &[f32], packed: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
         match self.method {
-            Method::Direct | Method::SideBySide(_) => {
+            Method::Direct | Method::SideBySide(_) | Method::AlongRows(_) => {
                 input_gradient::input_gradient(isa, &self.conv, n, dy, packed, &mut Ahead::nothing(), dx, scratch)
             }
             Method::Winograd(size) => size.input_gradient(isa, &self.conv, n, dy, packed, dx, scratch),
         }
     }
 
-    /// Whether it multiplies as the definition says, each gradient in a pass of its own.
-    pub fn is_direct(&self) -> bool {
+    /// Whether gradients are multiplied as the definition says, each in a pass of its own.
+    pub fn has_direct_gradients(&self) -> bool {
         !matches!(self.method, Method::Winograd(_)) && !self.conv.is_depthwise()
     }
 
@@ -258,7 +293,7 @@ impl Product {
         scratch: &mut [f32],
     ) {
         match self.method {
-            Method::Direct => {
+            Method::Direct | Method::AlongRows(_) => {
                 kernel_gradient::kernel_gradient(isa, &self.conv, n, x, dy, begin, &mut Ahead::nothing(), packed);
             }
             Method::SideBySide(pixels) => {

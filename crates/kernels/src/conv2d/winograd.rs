@@ -20,7 +20,7 @@ pub(super) use pack::Reader;
 use pack::{Pack, Unpack};
 use pass::{Pass, Workplace};
 use places::Field;
-use transform::{Four, Two};
+pub(super) use transform::{Four, Transform, Two};
 
 /// Outputs of a tile along each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
