@@ -94,15 +94,17 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Pack<'_, F, M, T> {
             for first in (0..inputs).step_by(L::N) {
                 let count = L::N.min(inputs - first);
                 let to = &mut self.packed[order.at(first, output)..];
-                both!(
-                    transform.kernel,
-                    3,
-                    T,
-                    // SAFETY: `count` inputs of the tap lie behind `first`.
-                    |i, j| unsafe { load::<L>(kernel[(3 * i + j) * inputs + first..].as_ptr(), count) },
-                    // SAFETY: `count` places lie behind `first` in its block.
-                    |i, j, value| unsafe { store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count) }
-                );
+                // SAFETY: `count` inputs of every tap lie behind `first`, and as many of every place in its block.
+                unsafe {
+                    both!(
+                        transform.kernel,
+                        3,
+                        T,
+                        |row| row * F::PARTS / T,
+                        |i, j| load::<L>(kernel[(3 * i + j) * inputs + first..].as_ptr(), count),
+                        |i, j, value| store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count)
+                    );
+                }
             }
         }
     }
@@ -125,15 +127,17 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Pack<'_, F, M, T> {
                 for (line, input) in columns.enumerate() {
                     let from = &taps[line * L::N..];
                     let to = &mut self.packed[order.at(input, first)..];
-                    both!(
-                        transform.kernel,
-                        3,
-                        T,
-                        // SAFETY: a line of a square has `N` numbers.
-                        |i, j| unsafe { L::load(from[(3 * i + j) * square..].as_ptr()) },
-                        // SAFETY: `count` places lie behind `first` in its block.
-                        |i, j, value| unsafe { store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count) }
-                    );
+                    // SAFETY: a line of a square has `N` numbers; `count` of every place lie behind `first` in its block.
+                    unsafe {
+                        both!(
+                            transform.kernel,
+                            3,
+                            T,
+                            |row| row * F::PARTS / T,
+                            |i, j| L::load(from[(3 * i + j) * square..].as_ptr()),
+                            |i, j, value| store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count)
+                        );
+                    }
                 }
             }
         }
@@ -165,15 +169,17 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Kernel for Unpack<'_, F
                 for line in 0..columns {
                     let from = &self.packed[order.at(column + line, first)..];
                     let to = &mut taps[line * L::N..];
-                    both!(
-                        transform.kernel_back,
-                        T,
-                        3,
-                        // SAFETY: `count` outputs lie behind `first` in its block.
-                        |i, j| unsafe { load::<L>(from[(i * T + j) * place_len..].as_ptr(), count) },
-                        // SAFETY: a line of a square has `N` numbers.
-                        |i, j, value| unsafe { value.store(to[(3 * i + j) * square..].as_mut_ptr()) }
-                    );
+                    // SAFETY: `count` outputs of every place lie behind `first` in its block; a line of a square has `N` numbers.
+                    unsafe {
+                        both!(
+                            transform.kernel_back,
+                            T,
+                            3,
+                            |_row| 0,
+                            |i, j| load::<L>(from[(i * T + j) * place_len..].as_ptr(), count),
+                            |i, j, value| value.store(to[(3 * i + j) * square..].as_mut_ptr())
+                        );
+                    }
                 }
                 for (tap, from) in taps.chunks_exact(square).enumerate().take(9) {
                     let to = &mut self.kernel[(first * 9 + tap) * inputs + column..];

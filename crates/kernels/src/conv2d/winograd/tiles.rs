@@ -246,6 +246,7 @@ unsafe fn transform_input<
             transform.input,
             T,
             T,
+            |row| row * F::PARTS / T,
             |i, j| load::<L, FULL>(x.add(i * pixels.row + j * pixels.column), pixels.count),
             |i, j, value| value.store(v.add((i * T + j) * place))
         );
@@ -314,6 +315,7 @@ unsafe fn transform_gradient<
             transform.output_back,
             M,
             T,
+            |row| row * F::PARTS / T,
             |i, j| match FULL || (i >= done[0] && j >= done[1]) {
                 true => load::<L, FULL>(dy.add(i * pixels.row + j * pixels.column), pixels.count),
                 false => L::splat(0.0),
@@ -392,15 +394,22 @@ unsafe fn store_output<
     let (place, pixels) = known::<L, TILES>(place, pixels);
     // SAFETY: the caller's promise.
     unsafe {
-        both!(transform.output, T, M, |i, j| L::load(m.add((i * T + j) * place)), |i, j, value| {
-            let mut value = value.add(bias);
-            if let Some((added, at)) = added {
-                value = value.add(load::<L, FULL>(added.add(i * at.row + j * at.column), at.count));
+        both!(
+            transform.output,
+            T,
+            M,
+            |row| row % F::PARTS,
+            |i, j| L::load(m.add((i * T + j) * place)),
+            |i, j, value| {
+                let mut value = value.add(bias);
+                if let Some((added, at)) = added {
+                    value = value.add(load::<L, FULL>(added.add(i * at.row + j * at.column), at.count));
+                }
+                // What is not a number stays: `max` gives its second operand.
+                let value = if relu { zero.max(value) } else { value };
+                store::<L, FULL>(value, y.add(i * pixels.row + j * pixels.column), pixels.count)
             }
-            // What is not a number stays: `max` gives its second operand.
-            let value = if relu { zero.max(value) } else { value };
-            store::<L, FULL>(value, y.add(i * pixels.row + j * pixels.column), pixels.count)
-        });
+        );
     }
 }
 
@@ -486,13 +495,20 @@ unsafe fn add_input<
     let [rows, columns] = if INNER { [[0, T - M, T]; 2] } else { [rows, columns] };
     // SAFETY: the caller's promise.
     unsafe {
-        both!(transform.input_back, T, T, |i, j| L::load(v.add((i * T + j) * place)), |i, j, value| {
-            if (rows[0]..rows[2]).contains(&i) && (columns[0]..columns[2]).contains(&j) {
-                let to = dx.wrapping_add(i * pixels.row + j * pixels.column);
-                let is_new = i >= rows[1] && j >= columns[1];
-                let value = if is_new { value } else { load::<L, FULL>(to, pixels.count).add(value) };
-                store::<L, FULL>(value, to, pixels.count)
+        both!(
+            transform.input_back,
+            T,
+            T,
+            |row| row % F::PARTS,
+            |i, j| L::load(v.add((i * T + j) * place)),
+            |i, j, value| {
+                if (rows[0]..rows[2]).contains(&i) && (columns[0]..columns[2]).contains(&j) {
+                    let to = dx.wrapping_add(i * pixels.row + j * pixels.column);
+                    let is_new = i >= rows[1] && j >= columns[1];
+                    let value = if is_new { value } else { load::<L, FULL>(to, pixels.count).add(value) };
+                    store::<L, FULL>(value, to, pixels.count)
+                }
             }
-        });
+        );
     }
 }

@@ -7,6 +7,9 @@ use crate::lanes::Lanes;
 
 /// The matrices of one axis: `M` outputs, `T` places.
 pub(crate) trait Transform<const M: usize, const T: usize>: Copy {
+    /// Parts that a square is transformed in, so that registers hold one that is transformed along one axis.
+    const PARTS: usize;
+
     /// `G g`
     fn kernel<L: Lanes>(self, g: [L; 3]) -> [L; T];
     /// `Gᵀ u`
@@ -30,6 +33,8 @@ pub(crate) struct Two;
 pub(crate) struct Four;
 
 impl Transform<2, 4> for Two {
+    const PARTS: usize = 1;
+
     #[inline(always)]
     fn kernel<L: Lanes>(self, [a, b, c]: [L; 3]) -> [L; 4] {
         let (outer, half) = (a.add(c), L::splat(0.5));
@@ -65,6 +70,8 @@ impl Transform<2, 4> for Two {
 }
 
 impl Transform<4, 6> for Four {
+    const PARTS: usize = 2;
+
     #[inline(always)]
     fn kernel<L: Lanes>(self, [a, b, c]: [L; 3]) -> [L; 6] {
         let (outer, sixth) = (a.add(c), L::splat(-1.0 / 6.0));
@@ -86,7 +93,8 @@ impl Transform<4, 6> for Four {
     #[inline(always)]
     fn input<L: Lanes>(self, [a, b, c, d, e, f]: [L; 6]) -> [L; 6] {
         let (two, four, five) = (L::splat(2.0), L::splat(4.0), L::splat(-5.0));
-        let (even, odd) = (e.sub(four.mul(c)), d.sub(four.mul(b)));
+        // Four times a number is exact, so that nothing is rounded otherwise than in two steps.
+        let (even, odd) = (c.mul_add(L::splat(-4.0), e), b.mul_add(L::splat(-4.0), d));
         let (even_two, odd_two) = (e.sub(c), two.mul(d.sub(b)));
         [
             a.mul_add(four, c.mul_add(five, e)),
@@ -135,31 +143,44 @@ impl Transform<4, 6> for Four {
     }
 }
 
-/// A transform along both axes of a square, columns, then rows: `both!(transform.input, T, T, |row, column| load, |row,
-/// column, value| store)`, with the sizes before and after. Numbers are loaded and stored as they are needed, so that no
-/// more than the half-transformed square is spilled where there are few registers. A macro, since a closure is compiled
-/// without the instruction set of the kernel around it.
+/// A transform along both axes of a square, columns, then rows: `both!(transform.input, T, T, |row| part, |row, column| load,
+/// |row, column, value| store)`, with the sizes before and after. Numbers are loaded and stored as they are needed, and rows
+/// of one part after those of the other, for each of which all numbers are loaded, so that less of the half-transformed
+/// square is spilled. A macro, since a closure is compiled without the instruction set of the kernel around it.
 macro_rules! both {
-    ($transform:ident . $method:ident, $from:expr, $to:expr, |$row:ident, $column:ident| $load:expr,
-     |$to_row:ident, $to_column:ident, $value:ident| $store:expr) => {{
-        let zero = L::splat(0.0);
-        let mut half = [[zero; $from]; $to];
-        for $column in 0..$from {
-            let mut line = [zero; $from];
-            for $row in 0..$from {
-                line[$row] = $load;
-            }
-            let line = $transform.$method::<L>(line);
-            for row in 0..$to {
-                half[row][$column] = line[row];
-            }
+    ($transform:ident . $method:ident, $from:expr, $to:expr, |$part_row:ident| $part:expr,
+     |$row:ident, $column:ident| $load:expr, |$to_row:ident, $to_column:ident, $value:ident| $store:expr) => {{
+        macro_rules! part {
+            ($number:literal) => {{
+                let zero = L::splat(0.0);
+                let mut half = [[zero; $from]; $to];
+                for $column in 0..$from {
+                    let mut line = [zero; $from];
+                    for $row in 0..$from {
+                        line[$row] = $load;
+                    }
+                    let line = $transform.$method::<L>(line);
+                    for $part_row in 0..$to {
+                        if $part == $number {
+                            half[$part_row][$column] = line[$part_row];
+                        }
+                    }
+                }
+                for $to_row in 0..$to {
+                    let $part_row = $to_row;
+                    if $part == $number {
+                        let line = $transform.$method::<L>(half[$to_row]);
+                        for $to_column in 0..$to {
+                            let $value = line[$to_column];
+                            $store;
+                        }
+                    }
+                }
+            }};
         }
-        for $to_row in 0..$to {
-            let line = $transform.$method::<L>(half[$to_row]);
-            for $to_column in 0..$to {
-                let $value = line[$to_column];
-                $store;
-            }
+        part!(0);
+        if F::PARTS > 1 {
+            part!(1);
         }
     }};
 }
