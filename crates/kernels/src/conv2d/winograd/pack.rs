@@ -100,7 +100,7 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Pack<'_, F, M, T> {
                         transform.kernel,
                         3,
                         T,
-                        |row| row * F::PARTS / T,
+                        |row| row * F::parts::<L>() / T,
                         |i, j| load::<L>(kernel[(3 * i + j) * inputs + first..].as_ptr(), count),
                         |i, j, value| store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count)
                     );
@@ -133,7 +133,7 @@ impl<F: Transform<M, T>, const M: usize, const T: usize> Pack<'_, F, M, T> {
                             transform.kernel,
                             3,
                             T,
-                            |row| row * F::PARTS / T,
+                            |row| row * F::parts::<L>() / T,
                             |i, j| L::load(from[(3 * i + j) * square..].as_ptr()),
                             |i, j, value| store(value, to[(i * T + j) * place_len..].as_mut_ptr(), count)
                         );

@@ -246,7 +246,7 @@ unsafe fn transform_input<
             transform.input,
             T,
             T,
-            |row| row * F::PARTS / T,
+            |row| row * F::parts::<L>() / T,
             |i, j| load::<L, FULL>(x.add(i * pixels.row + j * pixels.column), pixels.count),
             |i, j, value| value.store(v.add((i * T + j) * place))
         );
@@ -315,7 +315,7 @@ unsafe fn transform_gradient<
             transform.output_back,
             M,
             T,
-            |row| row * F::PARTS / T,
+            |row| row * F::parts::<L>() / T,
             |i, j| match FULL || (i >= done[0] && j >= done[1]) {
                 true => load::<L, FULL>(dy.add(i * pixels.row + j * pixels.column), pixels.count),
                 false => L::splat(0.0),
@@ -398,7 +398,7 @@ unsafe fn store_output<
             transform.output,
             T,
             M,
-            |row| row % F::PARTS,
+            |row| row % F::parts::<L>(),
             |i, j| L::load(m.add((i * T + j) * place)),
             |i, j, value| {
                 let mut value = value.add(bias);
@@ -499,7 +499,7 @@ unsafe fn add_input<
             transform.input_back,
             T,
             T,
-            |row| row % F::PARTS,
+            |row| row % F::parts::<L>(),
             |i, j| L::load(v.add((i * T + j) * place)),
             |i, j, value| {
                 if (rows[0]..rows[2]).contains(&i) && (columns[0]..columns[2]).contains(&j) {

@@ -7,8 +7,12 @@ use crate::lanes::Lanes;
 
 /// The matrices of one axis: `M` outputs, `T` places.
 pub(crate) trait Transform<const M: usize, const T: usize>: Copy {
-    /// Parts that a square is transformed in, so that registers hold one that is transformed along one axis.
-    const PARTS: usize;
+    /// Parts that a square is transformed in, so that 32 registers hold one that is transformed along one axis. (16 hold
+    /// neither, and loading numbers twice would cost more.)
+    #[inline(always)]
+    fn parts<L: Lanes>() -> usize {
+        if L::N == 16 && T == 6 { 2 } else { 1 }
+    }
 
     /// `G g`
     fn kernel<L: Lanes>(self, g: [L; 3]) -> [L; T];
@@ -33,8 +37,6 @@ pub(crate) struct Two;
 pub(crate) struct Four;
 
 impl Transform<2, 4> for Two {
-    const PARTS: usize = 1;
-
     #[inline(always)]
     fn kernel<L: Lanes>(self, [a, b, c]: [L; 3]) -> [L; 4] {
         let (outer, half) = (a.add(c), L::splat(0.5));
@@ -70,8 +72,6 @@ impl Transform<2, 4> for Two {
 }
 
 impl Transform<4, 6> for Four {
-    const PARTS: usize = 2;
-
     #[inline(always)]
     fn kernel<L: Lanes>(self, [a, b, c]: [L; 3]) -> [L; 6] {
         let (outer, sixth) = (a.add(c), L::splat(-1.0 / 6.0));
@@ -179,7 +179,7 @@ macro_rules! both {
             }};
         }
         part!(0);
-        if F::PARTS > 1 {
+        if F::parts::<L>() > 1 {
             part!(1);
         }
     }};
