@@ -61,7 +61,7 @@ pub(super) fn pack(size: Size, isa: Isa, conv: &Conv2d, kernel: &[f32], packed: 
 
 /// Numbers that the forward pass needs to work in: the ring.
 pub(super) fn scratch_len(size: Size, conv: &Conv2d) -> usize {
-    RING * row_len(size, conv)
+    RING * row_len(conv, size.outputs(), size.outputs() + 2)
 }
 
 /// Multiply-adds of vectors of outputs in a pass over `n` images.
@@ -69,9 +69,9 @@ fn multiply_adds(isa: Isa, size: Size, conv: &Conv2d, n: usize) -> usize {
     n * products(size, conv) * conv.input.channels * conv.output.channels.div_ceil(isa.lanes())
 }
 
-/// Numbers of a transformed row.
-fn row_len(size: Size, conv: &Conv2d) -> usize {
-    conv.output.width.div_ceil(size.outputs()) * (size.outputs() + 2) * PITCH
+/// Numbers of a transformed row, with tiles of so many columns and places.
+fn row_len(conv: &Conv2d, columns: usize, places: usize) -> usize {
+    conv.output.width.div_ceil(columns) * places * PITCH
 }
 
 /// As [`super::Product::forward`].
@@ -117,11 +117,8 @@ pub(super) fn pooled_forward(
     scratch: &mut [f32],
 ) {
     let (conv, pool) = (&pooled.product.conv, &pooled.pool);
-    conv.check(n, x.len(), conv.output.len(n));
-    assert!(pool.input == conv.output && pool.output.channels == conv.output.channels);
+    pooled.check(n, x.len(), bias.map(<[f32]>::len), y.len(), winners.as_deref().map(<[u8]>::len));
     assert_eq!([conv.output.height, conv.output.width], [2 * pool.output.height, 2 * pool.output.width]);
-    assert!(bias.is_none_or(|bias| bias.len() == conv.output.channels) && y.len() >= pool.output.len(n));
-    assert!(winners.as_ref().is_none_or(|winners| winners.len() >= n * pooled.winners_pitch()));
     let (y, winners) = (y.as_mut_ptr(), winners.map(|winners| winners.as_mut_ptr()));
     let finish = Pool { output: &pool.output, bias, y, winners, pitch: pooled.winners_pitch() };
     run(size, isa, conv, n, x, packed, finish, Ahead::nothing(), scratch);
@@ -162,7 +159,7 @@ impl<F: Transform<M, T>, E: Finish, const M: usize, const T: usize> Run<'_, F, E
     fn images(&self, n: usize, scratch: &mut [f32], ahead: &mut Ahead<'_>) {
         let height = self.conv.output.height;
         let rows = products::rows(self.isa, self.conv, T);
-        let row_len = self.conv.output.width.div_ceil(M) * T * PITCH;
+        let row_len = row_len(self.conv, M, T);
         for image in 0..n {
             let mut ready = 0;
             for row in (0..height).step_by(rows) {

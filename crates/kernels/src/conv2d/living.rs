@@ -185,18 +185,11 @@ pub fn living_gradients(
 fn check(pooled: &Pooled, n: usize, signals: Signals<'_>, gradients: &Gradients<'_>) {
     let (conv, pool) = (&pooled.product.conv, &pooled.pool);
     assert!(pooled.has_living_gradients() && Pooled::suits(&pool.window));
-    conv.check(n, signals.x.len(), conv.output.len(n));
-    assert!(pool.input == conv.output && pool.output.channels == conv.output.channels);
-    assert!(signals.winners.len() >= n * pooled.winners_pitch() && signals.dy.len() >= pool.output.len(n));
-    let [down, right] = [0, 1].map(|axis| {
-        let places = [pool.output.height, pool.output.width][axis];
-        places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
-    });
-    assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
+    let Signals { x, winners, dy } = signals;
+    pooled.check(n, x.len(), gradients.bias.as_deref().map(<[f64]>::len), dy.len(), Some(winners.len()));
     assert!(signals.x.len().max(conv.kernel_len()) <= u32::MAX as usize);
     let places = pooled.band_rows() * pool.output.width * pooled.tap_count();
     assert!(places < 1 << f32::MANTISSA_DIGITS, "numbers of places are exact as f32");
-    assert!(gradients.bias.as_ref().is_none_or(|bias| bias.len() == conv.output.channels));
     assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
     if let Some((kernel, dx)) = &gradients.input {
         assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));
@@ -204,7 +197,8 @@ fn check(pooled: &Pooled, n: usize, signals: Signals<'_>, gradients: &Gradients<
     }
 }
 
-/// Adds the products of some rows of an image's pool and some output channels; [`check`] has asserted that all of them lie inside.
+/// Adds the products of some rows of an image's pool and some output channels; [`check`] has asserted that all of them lie
+/// inside.
 fn add_block(
     isa: Isa,
     pooled: &Pooled,

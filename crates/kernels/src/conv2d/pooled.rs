@@ -81,6 +81,21 @@ impl Pooled {
         self.pool.window.stride[1] * self.tap_steps()[1]
     }
 
+    /// Asserts that both geometries fit together, that the pool's windows lie inside, and that there are numbers enough for `n`
+    /// images in x, bias, the pool's result (or its gradient) and winners.
+    pub(super) fn check(&self, n: usize, x: usize, bias: Option<usize>, y: usize, winners: Option<usize>) {
+        let (conv, pool) = (&self.product.conv, &self.pool);
+        conv.check(n, x, conv.output.len(n));
+        assert!(pool.input == conv.output && pool.output.channels == conv.output.channels);
+        let [down, right] = [0, 1].map(|axis| {
+            let places = [pool.output.height, pool.output.width][axis];
+            places.saturating_sub(1) * pool.window.stride[axis] + pool.window.kernel[axis]
+        });
+        assert!(down <= conv.output.height && right <= conv.output.width, "the pool's windows lie inside");
+        assert!(bias.is_none_or(|bias| bias == conv.output.channels));
+        assert!(y >= pool.output.len(n) && winners.is_none_or(|winners| winners >= n * self.winners_pitch()));
+    }
+
     /// Images that are convolved at once.
     fn block(&self) -> usize {
         (BLOCK / self.pool.input.image_pitch.max(1)).clamp(1, 8)

@@ -101,7 +101,8 @@ impl Product {
             exact_enough.iter().copied().filter(|size| suits(*size)).min_by_key(|size| products(*size))
         };
         let [few_inputs, few_outputs] = [conv.input, conv.output].map(|view| view.channels < LEAST_CHANNELS);
-        let method = match (few_inputs, few_outputs, side_by_side::best(&conv)) {
+        let pixels = side_by_side::best(&conv);
+        let method = match (few_inputs, few_outputs, pixels) {
             (false, false, _) => fewest(&|size| size.suits(&conv), &|size| size.products(&conv)).map(Method::Winograd),
             (true, false, 1) => {
                 let products = |size: Size| along_rows::products(size, &conv);
@@ -109,11 +110,8 @@ impl Product {
             }
             _ => None,
         };
-        let by_definition = || match side_by_side::best(&conv) {
-            1 => Method::Direct,
-            pixels => Method::SideBySide(pixels),
-        };
-        Product { conv, method: method.unwrap_or_else(by_definition) }
+        let by_definition = if pixels == 1 { Method::Direct } else { Method::SideBySide(pixels) };
+        Product { conv, method: method.unwrap_or(by_definition) }
     }
 
     /// All ways to compute a convolution, that of the definition first.

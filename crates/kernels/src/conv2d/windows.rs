@@ -30,13 +30,8 @@ pub(super) fn forward(
     winners: Option<&mut [u8]>,
 ) {
     let (conv, pool) = (&pooled.product.conv, &pooled.pool);
-    conv.check(n, x.len(), conv.output.len(n));
-    assert!(pooled.is_pooled_in_place() && pool.input == conv.output && pool.output.channels == conv.output.channels);
-    assert!(packed.len() == packed_len(conv) && bias.is_none_or(|bias| bias.len() == conv.output.channels));
-    let last = |axis: usize, places: usize| places.saturating_sub(1) * pool.window.stride[axis] + 2;
-    assert!(last(0, pool.output.height) <= conv.output.height && last(1, pool.output.width) <= conv.output.width);
-    assert!(y.len() >= pool.output.len(n));
-    assert!(winners.as_ref().is_none_or(|winners| winners.len() >= n * pooled.winners_pitch()));
+    pooled.check(n, x.len(), bias.map(<[f32]>::len), y.len(), winners.as_deref().map(<[u8]>::len));
+    assert!(pooled.is_pooled_in_place() && packed.len() == packed_len(conv));
     if n > 0 && pool.output.height * pool.output.width > 0 {
         let (y, winners) = (y.as_mut_ptr(), winners.map(|winners| winners.as_mut_ptr()));
         isa.run(Forward { pooled, n, x: x.as_ptr(), packed, bias, y, winners });
