@@ -48,6 +48,9 @@ docs:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
+    @if test -d "$(rustc --print target-libdir --target aarch64-unknown-linux-gnu)"; then \
+        cargo clippy --package kernels --target aarch64-unknown-linux-gnu --quiet -- -D warnings; \
+    else echo "lint: kernels for NEON are not looked at: rustup target add aarch64-unknown-linux-gnu"; fi
 
 # Install what `just bench` measures beside Etalon into .tools/bench: seven gigabytes, and a Rust program of ten minutes
 bench-setup:

@@ -83,7 +83,7 @@ fn control() -> Control {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn set_control(_: Control) {}
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tests {
     #[test]
     fn denormals_are_zero_for_a_while() {

@@ -1,5 +1,7 @@
 //! Instruction sets, chosen at run time. Holding an [`Isa`] proves that the processor has it.
 
+#[cfg(target_arch = "aarch64")]
+use crate::lanes::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
 use crate::lanes::{Lanes, Portable};
@@ -14,6 +16,8 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Portable,
 }
 
@@ -37,6 +41,10 @@ impl Isa {
                 list.push(Isa(Kind::Avx2));
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            list.push(Isa(Kind::Neon));
+        }
         list.push(Isa(Kind::Portable));
         list
     }
@@ -51,13 +59,15 @@ impl Isa {
         Isa::available().into_iter().find(|isa| isa.name() == name)
     }
 
-    /// `avx512`, `avx2` or `portable`.
+    /// `avx512`, `avx2`, `neon` or `portable`.
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
             Kind::Portable => "portable",
         }
     }
@@ -69,17 +79,27 @@ impl Isa {
             Kind::Avx512 => Avx512::N,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => Avx2::N,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => Neon::N,
             Kind::Portable => Portable::N,
         }
     }
 
     /// The one with half as long vectors where these hold `n` numbers.
     pub(crate) fn for_few(self, n: usize) -> Isa {
+        match self.halved() {
+            Some(half) if n <= half.lanes() => half,
+            _ => self,
+        }
+    }
+
+    /// The one with half as long vectors.
+    fn halved(self) -> Option<Isa> {
         match self.0 {
             // Who has AVX-512 has AVX2, as `available` sees to.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 if n <= Avx2::N => Isa(Kind::Avx2),
-            _ => self,
+            Kind::Avx512 => Some(Isa(Kind::Avx2)),
+            _ => None,
         }
     }
 
@@ -93,6 +113,9 @@ impl Isa {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { run_avx2(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { run_neon(kernel) },
             Kind::Portable => kernel.run::<Portable>(),
         }
     }
@@ -119,4 +142,12 @@ unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2,fma,popcnt")]
 unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
+}
+
+/// # Safety
+/// The processor must have NEON.
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn run_neon<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Neon>()
 }
