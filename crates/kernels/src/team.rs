@@ -4,18 +4,22 @@
 //! the queue of another. Here each helper watches a place of its own, and who hands something over takes it back when
 //! it has done its own part and nobody has come: with no helper at all, all work is done by the caller.
 
+mod claims;
+mod cut;
+
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle, park, yield_now};
 
 use crate::flush_denormals;
+use claims::Claims;
+use cut::Cut;
 
 /// Turns of waiting after which others may have the processor: some tens of microseconds.
 const PATIENCE: u32 = 1 << 10;
@@ -186,14 +190,14 @@ impl Crew<'_> {
     pub fn each(&self, count: usize, work: impl Fn(usize) + Sync) {
         let members = count.min(self.helpers() + 1);
         let claims = Claims::new(count);
-        self.spread(0..members, &|member| claims.take_from(member * claims.blocks / members, &work));
+        self.spread(0..members, &|member| claims.take_from(member, members, &work));
     }
 
     /// Does `work` for all of a slice's items.
     pub fn each_mut<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
         let cut = Cut::new(items, 1);
         // SAFETY: every number comes once.
-        self.each(cut.len, |number| work(&mut unsafe { cut.part(number) }[0]));
+        self.each(cut.count(), |number| work(&mut unsafe { cut.part(number) }[0]));
     }
 
     /// Does `work` for parts of slices, of which part `i` begins at `i` times the length that stands beside a slice. There
@@ -235,63 +239,6 @@ struct Part<F, R> {
     work: UnsafeCell<Option<F>>,
     result: UnsafeCell<Option<Result<R, Box<dyn Any + Send>>>>,
     is_done: AtomicBool,
-}
-
-/// Numbers below a count in up to 64 blocks, each for who claims it first.
-struct Claims {
-    count: usize,
-    blocks: usize,
-    /// A bit for each block.
-    taken: AtomicU64,
-}
-
-impl Claims {
-    fn new(count: usize) -> Claims {
-        Claims { count, blocks: count.min(u64::BITS as usize), taken: AtomicU64::new(0) }
-    }
-
-    /// Does what nobody has claimed yet, from block `first` on and round.
-    fn take_from(&self, first: usize, work: &impl Fn(usize)) {
-        for block in (first..self.blocks).chain(0..first) {
-            let bit = 1 << block;
-            let is_free = || self.taken.load(Ordering::Relaxed) & bit == 0;
-            if is_free() && self.taken.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
-                (block * self.count / self.blocks..(block + 1) * self.count / self.blocks).for_each(work);
-            }
-        }
-    }
-}
-
-/// A slice to be cut into parts for several threads.
-struct Cut<'a, T> {
-    start: *mut T,
-    len: usize,
-    part: usize,
-    slice: PhantomData<&'a mut [T]>,
-}
-
-// SAFETY: all it gives are parts of the slice, each to one thread.
-unsafe impl<T: Send> Sync for Cut<'_, T> {}
-
-impl<'a, T> Cut<'a, T> {
-    fn new(slice: &'a mut [T], part: usize) -> Cut<'a, T> {
-        Cut { start: slice.as_mut_ptr(), len: slice.len(), part, slice: PhantomData }
-    }
-
-    /// The number of parts that are not empty.
-    fn count(&self) -> usize {
-        if self.len == 0 { 0 } else { self.len.div_ceil(self.part) }
-    }
-
-    /// # Safety
-    /// No part is asked for twice.
-    #[expect(clippy::mut_from_ref, reason = "every part is another")]
-    unsafe fn part(&self, number: usize) -> &mut [T] {
-        let first = (number * self.part).min(self.len);
-        let len = self.part.min(self.len - first);
-        // SAFETY: within the slice, and by the caller's promise nobody else's.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
-    }
 }
 
 /// A part that a helper may have. It is over before the frame is left that holds it.
@@ -376,6 +323,8 @@ fn wait(turns: &mut u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
 
     /// Calls `work` while a thread helps.

@@ -41,6 +41,8 @@ struct Row {
     taken_by: Vec<&'static str>,
     /// Whether the experiment's plan does.
     is_taken: bool,
+    /// Of one pass over one image, counted directly.
+    flops: u64,
     /// Forward, gradient of the input, gradient of the kernel: billions of operations a second, counted directly.
     gflops: [f64; 3],
 }
@@ -71,6 +73,7 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
                 method: candidate.method.to_string(),
                 taken_by: ARITHMETICS.iter().filter(|(one, _)| takes(one)).map(|(_, name)| *name).collect(),
                 is_taken: candidate.method == product.method,
+                flops: conv.flops(),
                 gflops: rates(settings.isa, &candidate),
             });
         }
@@ -85,6 +88,7 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
                 method: Method::Direct.to_string(),
                 taken_by: ARITHMETICS.iter().map(|(_, name)| *name).collect(),
                 is_taken: true,
+                flops: dense.flops(),
                 gflops: dense_rates(settings.isa, &dense, samples),
             });
         }
@@ -212,6 +216,7 @@ impl Kernels {
                 "method": row.method,
                 "taken_by": row.taken_by,
                 "is_taken": row.is_taken,
+                "flops_per_image": row.flops,
                 "gflops_forward": row.gflops[0],
                 "gflops_input_gradient": row.gflops[1],
                 "gflops_kernel_gradient": row.gflops[2],
