@@ -1,4 +1,5 @@
-"""Figures that are no rates: a whole process, memory, threads, the cost of augmentation. Each gives a `Line`."""
+"""Figures that are no rates beside rates: share of the ceiling, a whole process, memory, threads, the cost of augmentation.
+Each gives a `Line`."""
 import shutil
 import statistics
 import subprocess
@@ -10,6 +11,23 @@ import samples
 from contenders import HERE, TOOLS, VARIANTS, Failed, Peer
 from measuring import Line, label
 from workloads import CNN, OURS
+
+
+def dense(workload, setting):
+    """Percent of the ceiling that the CIFAR CNN's products reach with `strict` where none is left out: forward and both
+    gradients of each layer alone, on one thread, in their time together. The images need no gradient."""
+    line, slowest = Line(workload.title, "", workload.goal, "share"), []
+    for _ in range(setting.rounds):
+        said = setting.etalon.call("bench", "kernels", CNN, "engine.arithmetic=strict", "--format", "json")
+        taken = [row for row in said["kernels"] if row["is_taken"]]
+        passes = [(row["flops_per_image"], row[f"gflops_{name}"]) for row in taken
+                  for name in ("forward", "input_gradient", "kernel_gradient")
+                  if (row is not taken[0] or name != "input_gradient")]
+        together = sum(flops for flops, _ in passes) / sum(flops / rate for flops, rate in passes)
+        line.ours.append(100 * together / said["ceiling_gflops"])
+        slowest.append(100 * min(rate for flops, rate in passes if flops > 1e6) / said["ceiling_gflops"])
+    line.notes.append(f"the slowest pass of more than a million operations reaches {statistics.median(slowest):.0f} %")
+    return line
 
 
 def process(workload, setting):

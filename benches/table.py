@@ -22,8 +22,9 @@ def times(ratio):
 def reached(line):
     """The figure that the goal speaks of, whether it is reached, and the spread from round to round; as text."""
     ours = statistics.median(line.ours)
-    if line.unit == "%":
-        return f"{ours:.0f} %", ours <= line.goal, f"{min(line.ours):.0f}..{max(line.ours):.0f}"
+    if line.unit in ("%", "share"):
+        is_reached = ours <= line.goal if line.unit == "%" else ours >= line.goal
+        return f"{ours:.0f} %", is_reached, f"{min(line.ours):.0f}..{max(line.ours):.0f}"
     name, rates = peer_of(line)
     if name is None:
         return "", None, ""
@@ -69,8 +70,8 @@ def markdown(lines, ceilings, versions, binary, threads, setting):
         figure, is_reached, spread = reached(line)
         name, rates = peer_of(line)
         peer = f"{number(statistics.median(rates))} ({name})" if rates else ""
-        unit = "" if line.unit in ("×", "%") else f" {line.unit}"
-        goal = f"≤ {line.goal:g} %" if line.unit == "%" else f"≥ {line.goal:g}"
+        unit = "" if line.unit in ("×", "%", "share") else f" {line.unit}"
+        goal = {"%": f"≤ {line.goal:g} %", "share": f"≥ {line.goal:g} %"}.get(line.unit, f"≥ {line.goal:g}")
         share = f"{100 * line.share:.0f} %" if line.share else ""
         ours = f"{number(statistics.median(line.ours))}{unit}"
         mark = "" if is_reached is None else (" reached" if is_reached else " missed")

@@ -68,6 +68,7 @@ WORKLOADS = [
     Images("crop-flip", "pad, crop, flip", f"{OURS}/crop_flip.yaml", "crop_flip", 5),
     Images("rotate-jitter", "rotate, colour jitter", f"{OURS}/rotate_jitter.yaml", "rotate_jitter", 5),
     Images("photos", "JPEG, resize, crop", f"{OURS}/photos.yaml", "photos", 1.5),
+    Fact("dense", "strict, dense products", "dense", 85),
     Fact("process", "whole process, one epoch", "process", 8),
     Fact("memory", "peak memory, CIFAR CNN", "memory", 5),
     Fact("threads", "two threads against one", "threads", 1.85),
