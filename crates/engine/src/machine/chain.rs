@@ -59,17 +59,8 @@ impl ChainTask {
         ChainTask { chain: chain.clone(), stores: chain.stores.iter().map(|_| Buffer::default()).collect() }
     }
 
-    /// Takes the results' memory out of the values, so that other chains can run at the same time.
-    pub fn take_stores(&mut self, values: &mut [Buffer]) {
-        self.swap(values);
-    }
-
-    /// Puts it back.
-    pub fn give_stores(&mut self, values: &mut [Buffer]) {
-        self.swap(values);
-    }
-
-    fn swap(&mut self, values: &mut [Buffer]) {
+    /// Takes the results' memory out of the values, so that other chains can run at the same time, or puts it back.
+    pub fn swap(&mut self, values: &mut [Buffer]) {
         for (store, value) in self.stores.iter_mut().zip(&self.chain.stores) {
             std::mem::swap(store, &mut values[*value]);
         }

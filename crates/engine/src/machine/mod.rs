@@ -223,10 +223,10 @@ impl Machine {
                 }
                 Pass::Chains(_) => {
                     let tasks = &mut self.chains[stage][index];
-                    tasks.iter_mut().for_each(|task| task.take_stores(&mut self.values));
+                    tasks.iter_mut().for_each(|task| task.swap(&mut self.values));
                     let whole = Whole { variables, places: &self.places, values: &self.values };
                     tasks.iter_mut().for_each(|task| task.run(self.isa, &whole, crew));
-                    tasks.iter_mut().for_each(|task| task.give_stores(&mut self.values));
+                    tasks.iter_mut().for_each(|task| task.swap(&mut self.values));
                 }
             }
         }
