@@ -45,10 +45,6 @@ const PLACES: usize = 64;
 /// Output channels of a block: of a row of twelve vectors of eight, their kernels fill three quarters of such a cache.
 const CHANNELS: usize = 64;
 
-/// Entries from a list of a place to the next, a line of memory more than it has at most, so that they do not all fall into
-/// the same sets of a cache.
-const PLACE_PITCH: usize = CHANNELS + 8;
-
 /// What comes in: n images each.
 #[derive(Clone, Copy, Debug)]
 pub struct Signals<'a> {
@@ -74,8 +70,8 @@ pub struct Gradients<'a> {
 impl Living {
     /// Lists for images of this geometry or smaller ones.
     pub fn reserve(&mut self, pooled: &Pooled) {
-        self.by_channel.reserve(CHANNELS, pooled.list_pitch());
-        self.by_place.reserve(pooled.band_rows() * pooled.pool.output.width * pooled.tap_count(), PLACE_PITCH);
+        self.by_channel.reserve(CHANNELS, pooled.band_places());
+        self.by_place.reserve(pooled.band_places() * pooled.tap_count(), CHANNELS);
         self.quads.reserve(pooled);
         self.packed.reserve(pooled);
     }
@@ -103,9 +99,9 @@ impl Pooled {
         conv.groups == 1 && conv.window.dilation[1] == 1
     }
 
-    /// Entries from a channel's list to the next, as with [`PLACE_PITCH`].
-    fn list_pitch(&self) -> usize {
-        self.band_rows() * self.pool.output.width + 8
+    /// Places of the pool in a band at most.
+    fn band_places(&self) -> usize {
+        self.band_rows() * self.pool.output.width
     }
 
     /// Numbers of a window of the pool.
@@ -188,8 +184,6 @@ fn check(pooled: &Pooled, n: usize, signals: Signals<'_>, gradients: &Gradients<
     let Signals { x, winners, dy } = signals;
     pooled.check(n, x.len(), gradients.bias.as_deref().map(<[f64]>::len), dy.len(), Some(winners.len()));
     assert!(signals.x.len().max(conv.kernel_len()) <= u32::MAX as usize);
-    let places = pooled.band_rows() * pool.output.width * pooled.tap_count();
-    assert!(places < 1 << f32::MANTISSA_DIGITS, "numbers of places are exact as f32");
     assert!(gradients.kernel.as_ref().is_none_or(|(_, kernel)| kernel.len() == conv.kernel_len()));
     if let Some((kernel, dx)) = &gradients.input {
         assert!(kernel.len() == conv.kernel_len() && dx.len() >= conv.input.len(n));

@@ -1,5 +1,5 @@
 //! Making the lists: every gradient that a pool lets through and that is not zero stands in that of its channel and in that
-//! of its place.
+//! of its place. Both are filled by vectors: of channels, whose lanes go to the lists of a place's taps, and, turned, of places.
 
 use std::ops::Range;
 
@@ -7,99 +7,91 @@ use super::{CHANNELS, Living, Signals};
 use crate::channels::load;
 use crate::conv2d::Pooled;
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
-
-/// Columns of the pool whose gradients are found before they are put into lists.
-const COLUMNS: usize = 16;
+use crate::lanes::{Lanes, MOST_LANES};
 
 /// Numbers that may be written behind those that are kept: a vector's.
-const SLACK: usize = 16;
-
-/// A gradient, and where the numbers begin that it is multiplied with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Entry {
-    pub from: u32,
-    pub value: f32,
-}
+const SLACK: usize = MOST_LANES;
 
 /// Lists whose products go to as many places.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
-    /// `[list][pitch]`
-    pub entries: Vec<Entry>,
-    pub pitch: usize,
-    /// Where in `entries` each list ends.
-    pub ends: Vec<u32>,
+    /// `[list][pitch]`: where the numbers begin that an entry is multiplied with.
+    from: Vec<u32>,
+    /// Its gradient.
+    values: Vec<f32>,
+    pitch: usize,
+    /// Where each list ends.
+    ends: Vec<u32>,
     /// Where the numbers begin that a list's products are added to.
     pub to: Vec<u32>,
 }
 
+/// The entries of a list: where the numbers begin that each is multiplied with, and gradients.
+#[derive(Clone, Copy)]
+pub(super) struct List<'a> {
+    pub from: &'a [u32],
+    pub values: &'a [f32],
+}
+
 impl Lists {
-    /// Memory for `count` lists of `pitch` entries at most.
-    pub fn reserve(&mut self, count: usize, pitch: usize) {
-        self.entries.resize(self.entries.len().max(count * pitch), Entry::default());
+    /// Memory for `count` lists of `most` entries.
+    pub fn reserve(&mut self, count: usize, most: usize) {
+        let len = self.values.len().max(count * (most + SLACK));
+        self.from.resize(len, 0);
+        self.values.resize(len, 0.0);
         self.ends.resize(self.ends.len().max(count), 0);
         self.to.resize(self.to.len().max(count), 0);
     }
 
-    /// Makes them `count` empty lists of `pitch` entries at most.
+    /// Makes them `count` empty lists of `most` entries.
     ///
     /// # Panics
     /// If less has been reserved.
-    fn clear(&mut self, count: usize, pitch: usize) {
-        assert!(count * pitch <= self.entries.len() && count <= self.to.len());
-        self.pitch = pitch;
-        self.ends[..count].iter_mut().enumerate().for_each(|(list, end)| *end = (list * pitch) as u32);
+    fn clear(&mut self, count: usize, most: usize) {
+        self.pitch = most + SLACK;
+        assert!(
+            count * self.pitch <= self.values.len() && count <= self.to.len() && self.values.len() <= u32::MAX as usize
+        );
+        self.ends[..count].iter_mut().enumerate().for_each(|(list, end)| *end = (list * self.pitch) as u32);
     }
 
     /// The entries of a list.
     #[inline(always)]
-    pub fn list(&self, list: usize) -> &[Entry] {
-        &self.entries[list * self.pitch..self.ends[list] as usize]
+    pub fn list(&self, list: usize) -> List<'_> {
+        let entries = list * self.pitch..self.ends[list] as usize;
+        List { from: &self.from[entries.clone()], values: &self.values[entries] }
     }
 
+    /// Appends the lanes whose value is not zero; `from` are bits.
+    ///
     /// # Safety
-    /// `lists` are numbers of lists that have room, and `from` are numbers of places.
+    /// There is such a list, which has room for them.
     #[inline(always)]
-    unsafe fn append(&mut self, lists: &[u32], from: &[u32], places: &[u32], values: &[f32]) {
-        let (entries, ends) = (self.entries.as_mut_ptr(), self.ends.as_mut_ptr());
-        for ((list, from), value) in lists.iter().zip(from).zip(values) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let end = ends.add(*list as usize);
-                let at = *end;
-                *entries.add(at as usize) = Entry { from: *places.get_unchecked(*from as usize), value: *value };
-                *end = at + 1;
-            }
+    unsafe fn append<L: Lanes>(&mut self, list: usize, from: L, values: L) {
+        let is_alive = values.is_not_zero();
+        // SAFETY: the caller's promise; behind what a list has room for there is a vector more.
+        unsafe {
+            let end = self.ends.get_unchecked_mut(list);
+            from.store_selected(is_alive, self.from.as_mut_ptr().add(*end as usize).cast());
+            *end += values.store_selected(is_alive, self.values.as_mut_ptr().add(*end as usize)) as u32;
         }
     }
 }
 
-/// The gradients that are alive at some columns of the pool's row, in the order of columns and channels.
+/// Gradients of a vector of places, before they are turned: `[place][channel]`, zero where none is alive.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    channels: Vec<u32>,
-    taps: Vec<u32>,
+    /// Where the windows of taps begin, as bits.
+    from: Vec<f32>,
     values: Vec<f32>,
 }
 
 impl Default for Found {
     fn default() -> Found {
-        let len = COLUMNS * CHANNELS + SLACK;
-        Found { channels: vec![0; len], taps: vec![0; len], values: vec![0.0; len] }
+        let none = vec![0.0; MOST_LANES * CHANNELS];
+        Found { from: none.clone(), values: none }
     }
 }
-
-/// The channels of a block by number.
-static NUMBERS: [u32; CHANNELS] = {
-    let mut numbers = [0; CHANNELS];
-    let mut channel = 0;
-    while channel < CHANNELS {
-        numbers[channel] = channel as u32;
-        channel += 1;
-    }
-    numbers
-};
 
 /// Lists the living gradients of some channels in some rows of the pool of an image, and adds them to the bias' gradient.
 pub(super) struct MakeLists<'a> {
@@ -120,39 +112,21 @@ impl Kernel for MakeLists<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let (width, taps) = (self.pooled.pool.output.width, self.pooled.tap_count());
+    fn run<L: Lanes>(mut self) {
         assert!(self.channels.len() <= CHANNELS && self.channels.end <= self.pooled.pool.output.channels);
-        self.living.by_channel.clear(CHANNELS, self.pooled.list_pitch());
-        self.living.by_place.clear(self.rows.len() * width * taps, super::PLACE_PITCH);
-        let mut sums = [0.0; CHANNELS + SLACK];
-        for row in self.rows.clone() {
-            for column in (0..width).step_by(COLUMNS) {
-                let columns = column..width.min(column + COLUMNS);
-                let Living { found, by_channel, by_place, .. } = &mut *self.living;
-                // SAFETY: rows and columns are the pool's, and `living_gradients` has asserted the lengths.
-                let count = unsafe {
-                    find::<L>(
-                        self.pooled,
-                        self.image,
-                        [self.rows.start, row],
-                        columns,
-                        &self.channels,
-                        self.signals,
-                        found,
-                        &mut sums,
-                    )
-                };
-                let (channels, taps, values) = (&found.channels[..count], &found.taps[..count], &found.values[..count]);
-                // SAFETY: channels are below `CHANNELS`, taps those of the rows' places; a list of a channel has an entry a
-                // place at most, one of a place an entry a channel.
-                unsafe {
-                    if self.wanted[0] {
-                        by_channel.append(channels, taps, &by_place.to, values);
-                    }
-                    if self.wanted[1] {
-                        by_place.append(taps, channels, &by_channel.to, values);
-                    }
+        let places = self.rows.len() * self.pooled.pool.output.width;
+        self.living.by_channel.clear(CHANNELS, self.pooled.band_places());
+        self.living.by_place.clear(places * self.pooled.tap_count(), CHANNELS);
+        let mut sums = [0.0; CHANNELS];
+        for first in (0..places).step_by(L::N) {
+            let count = L::N.min(places - first);
+            // SAFETY: places are those of the rows, and `living_gradients` has asserted the lengths.
+            unsafe {
+                for place in 0..count {
+                    self.find::<L>(first + place, place, &mut sums);
+                }
+                if self.wanted[0] {
+                    self.turn::<L>(count);
                 }
             }
         }
@@ -162,48 +136,84 @@ impl Kernel for MakeLists<'_> {
     }
 }
 
-/// Finds the living gradients of some columns of a row, adds them to the sums of channels, and returns how many there are.
-/// Taps are counted from the first of the band's first row on.
-///
-/// # Safety
-/// Row, columns and channels are those of the pool, the channels [`CHANNELS`] at most; the image's winners and gradients
-/// can be read.
-#[inline(always)]
-unsafe fn find<L: Lanes>(
-    pooled: &Pooled,
-    image: usize,
-    [band, row]: [usize; 2],
-    columns: Range<usize>,
-    channels: &Range<usize>,
-    signals: Signals<'_>,
-    found: &mut Found,
-    sums: &mut [f32; CHANNELS + SLACK],
-) -> usize {
-    let (output, taps) = (pooled.pool.output, pooled.tap_count());
-    let mut count = 0;
-    for column in columns {
-        let place = row * output.width + column;
-        let first = L::splat(((place - band * output.width) * taps) as f32);
-        let winners = image * pooled.winners_pitch() + place * output.channels + channels.start;
-        let gradients = output.at(image, row, column) + channels.start;
-        for channel in (0..channels.len()).step_by(L::N) {
-            let len = L::N.min(channels.len() - channel);
-            // SAFETY: the caller's promise; before this vector at most the numbers of a column each have been kept, and
-            // behind them a vector finds room, as it does behind the sums; `NUMBERS` has whole vectors.
+impl MakeLists<'_> {
+    /// Finds the living gradients of a place, counted from the rows' first, lists them by place, leaves them in a row of what is
+    /// to be turned, and adds them to the sums of channels.
+    ///
+    /// # Safety
+    /// The place is one of the rows', whose winners and gradients can be read; there are as many rows as lanes.
+    #[inline(always)]
+    unsafe fn find<L: Lanes>(&mut self, place: usize, row: usize, sums: &mut [f32; CHANNELS]) {
+        let (output, taps) = (self.pooled.pool.output, self.pooled.tap_count());
+        let Living { found, by_channel, by_place, .. } = &mut *self.living;
+        let (down, right) = (self.rows.start + place / output.width, place % output.width);
+        let winners = self.image * self.pooled.winners_pitch() + (down * output.width + right) * output.channels;
+        let (winners, dy) = (&self.signals.winners[winners..], &self.signals.dy[output.at(self.image, down, right)..]);
+        for channel in (0..self.channels.len()).step_by(L::N) {
+            let count = L::N.min(self.channels.len() - channel);
+            // SAFETY: the caller's promise; channels of a block are whole vectors in what is read and written of lists.
             unsafe {
-                let winners = signals.winners.as_ptr().add(winners + channel);
-                let [tap, value] = alive::<L>(winners, signals.dy.as_ptr().add(gradients + channel), len, taps);
+                let at = self.channels.start + channel;
+                let [tap, value] = alive::<L>(winners.as_ptr().add(at), dy.as_ptr().add(at), count, taps);
                 let sum = sums.as_mut_ptr().add(channel);
                 L::load(sum).add(value).store(sum);
-                let is_alive = value.is_not_zero();
-                tap.add(first).to_bits().store_selected(is_alive, found.taps.as_mut_ptr().add(count).cast());
-                let number = L::load(NUMBERS.as_ptr().add(channel).cast());
-                number.store_selected(is_alive, found.channels.as_mut_ptr().add(count).cast());
-                count += value.store_selected(is_alive, found.values.as_mut_ptr().add(count));
+                if self.wanted[0] {
+                    let windows = &by_place.to[place * taps..][..taps];
+                    windows_of(windows, tap).store(found.from.as_mut_ptr().add(row * CHANNELS + channel));
+                    value.store(found.values.as_mut_ptr().add(row * CHANNELS + channel));
+                }
+                if self.wanted[1] {
+                    let (filter, zero) = (L::load(by_channel.to.as_ptr().add(channel).cast()), L::splat(0.0));
+                    let mut rest = value;
+                    for one in 0..taps {
+                        // Earlier taps have taken theirs.
+                        let is_here = L::splat(one as f32 + 0.5).greater(tap);
+                        by_place.append(place * taps + one, filter, L::select(is_here, rest, zero));
+                        rest = L::select(is_here, zero, rest);
+                    }
+                }
             }
         }
     }
-    count
+
+    /// Lists what has been found at so many places by channel.
+    ///
+    /// # Safety
+    /// No list of a channel has got these places yet.
+    #[inline(always)]
+    unsafe fn turn<L: Lanes>(&mut self, count: usize) {
+        let Living { found, by_channel, .. } = &mut *self.living;
+        found.values[count * CHANNELS..L::N * CHANNELS].fill(0.0);
+        let mut from = [0.0; MOST_LANES * MOST_LANES];
+        let mut values = from;
+        for channel in (0..self.channels.len()).step_by(L::N) {
+            // SAFETY: the squares lie within what is found and hold a vector for each lane; a list of a channel has an entry a
+            // place at most.
+            unsafe {
+                L::transpose(found.from.as_ptr().add(channel), CHANNELS, from.as_mut_ptr(), L::N);
+                L::transpose(found.values.as_ptr().add(channel), CHANNELS, values.as_mut_ptr(), L::N);
+                for lane in 0..L::N.min(self.channels.len() - channel) {
+                    let (from, values) = (from.as_ptr().add(lane * L::N), values.as_ptr().add(lane * L::N));
+                    by_channel.append(channel + lane, L::load(from), L::load(values));
+                }
+            }
+        }
+    }
+}
+
+/// Where the windows of these taps begin, as bits; anything where none has won.
+#[inline(always)]
+fn windows_of<L: Lanes>(windows: &[u32], taps: L) -> L {
+    // SAFETY: four numbers can be read of four windows; the copies have as many as the longest vector.
+    unsafe {
+        if windows.len() == 4 {
+            return L::load_four(windows.as_ptr().cast()).pick(taps.to_bits());
+        }
+        let mut copy = [0.0; MOST_LANES];
+        taps.store(copy.as_mut_ptr());
+        let window = |tap: f32| f32::from_bits(windows.get(tap as usize).copied().unwrap_or_default());
+        L::load(copy.map(window).as_ptr())
+    }
 }
 
 /// Of some channels at a place of the pool which tap of its window won, and the gradient, zero where none of the `taps` did.

@@ -1,7 +1,7 @@
 //! The gradient of the input, a patch at a time: the windows of a 3×3 kernel that a 2×2 pool may have chosen overlap in 4×4
 //! pixels, whose sums of a vector of channels stay in registers for the lists of all four taps.
 
-use super::lists::{Entry, Lists};
+use super::lists::{List, Lists};
 use crate::Isa;
 use crate::buffer::Buffer;
 use crate::conv2d::Pooled;
@@ -129,17 +129,18 @@ impl Kernel for AddPatches<'_> {
 /// The vectors of a window can be read from the place of every entry on.
 #[inline(always)]
 unsafe fn add_list<L: Lanes, const ROW: usize, const COLUMN: usize>(
-    list: &[Entry],
+    list: List<'_>,
     kernel: *const f32,
     sums: &mut [[L; PATCH]; PATCH],
 ) {
-    for entry in list {
-        let value = L::splat(entry.value);
+    for (from, value) in list.from.iter().zip(list.values) {
+        let value = L::splat(*value);
+        let kernel = kernel.wrapping_add(*from as usize);
         for i in 0..WINDOW {
             for j in 0..WINDOW {
                 let sum = &mut sums[ROW + i][COLUMN + j];
                 // SAFETY: the caller's promise.
-                let weights = unsafe { L::load(kernel.add(entry.from as usize + (i * WINDOW + j) * LANES)) };
+                let weights = unsafe { L::load(kernel.add((i * WINDOW + j) * LANES)) };
                 *sum = value.mul_add(weights, *sum);
             }
         }

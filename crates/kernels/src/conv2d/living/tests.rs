@@ -24,9 +24,9 @@ fn shapes() -> Vec<Shape> {
         ([7, 9, 32], 70, square(3, 1, 1), square(2, 2, 0)), // long lists, two blocks of channels
         ([9, 12, 48], 20, square(3, 1, 1), square(2, 3, 0)), // patches of three vectors with gaps
         ([5, 5, 16], 3, square(3, 1, 0), square(2, 2, 0)), // one patch of one vector
-        ([15, 15, 32], 9, square(3, 1, 0), square(2, 2, 0)), // two bands, the second shorter
+        ([19, 19, 32], 9, square(3, 1, 0), square(2, 2, 0)), // three bands, the last shorter
         ([12, 70, 20], 3, square(3, 1, 1), square(2, 2, 0)), // a row of the pool is a band
-        ([8, 40, 4], 3, square(5, 1, 2), square(2, 2, 0)), // more columns than are searched at once
+        ([8, 40, 4], 3, square(5, 1, 2), square(2, 2, 0)), // a row of more places than are turned at once
         ([10, 12, 3], 130, square(3, 1, 1), square(2, 2, 0)), // more than a block of channels
         ([13, 12, 1], 20, square(5, 1, 2), square(2, 2, 0)), // rows of the kernel one by one, three vectors of channels
         ([9, 9, 2], 10, square(2, 1, 0), window([1, 3], [2, 3], [0; 4], [1; 2])), // two rows at once, three taps

@@ -1,6 +1,6 @@
 //! Products over lists: tiles, some rows by some vectors of each, whose sums stay in registers for the length of a list.
 
-use super::lists::{Entry, Lists};
+use super::lists::{List, Lists};
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -74,7 +74,7 @@ impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
     fn run<L: Lanes>(self) {
         for (list, to) in self.lists.to.iter().enumerate().take(self.count) {
             let entries = self.lists.list(list);
-            if !entries.is_empty() {
+            if !entries.values.is_empty() {
                 // SAFETY: the promise to `add_lists`.
                 unsafe { add_list::<L, R, V>(&self.rows, entries, self.from, self.to.add(*to as usize)) };
             }
@@ -87,7 +87,7 @@ impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
 #[inline(always)]
 unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
     rows: &Rows,
-    list: &[Entry],
+    list: List<'_>,
     from: *const f32,
     to: *mut f32,
 ) {
@@ -96,22 +96,20 @@ unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
     let last = if is_masked { 0 } else { rows.len - L::N };
     let mut sums = [[L::splat(0.0); V]; R];
     if R * V >= CHAINS {
-        for entry in list {
+        for entry in list.from.iter().zip(list.values) {
             // SAFETY: the caller's promise.
             unsafe { add_entry::<L, R, V>(rows, entry, from, &mut sums) };
         }
     } else {
         // Too few sums wait for each other: those of every other entry are apart.
         let mut others = sums;
-        let (pairs, rest) = list.as_chunks::<2>();
-        // SAFETY: the caller's promise.
-        unsafe {
-            for [one, other] in pairs {
-                add_entry::<L, R, V>(rows, one, from, &mut sums);
-                add_entry::<L, R, V>(rows, other, from, &mut others);
-            }
-            for entry in rest {
-                add_entry::<L, R, V>(rows, entry, from, &mut sums);
+        for (places, values) in list.from.chunks(2).zip(list.values.chunks(2)) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                add_entry::<L, R, V>(rows, (&places[0], &values[0]), from, &mut sums);
+                if let ([_, place], [_, value]) = (places, values) {
+                    add_entry::<L, R, V>(rows, (place, value), from, &mut others);
+                }
             }
         }
         for row in 0..R {
@@ -142,16 +140,16 @@ unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
 #[inline(always)]
 unsafe fn add_entry<L: Lanes, const R: usize, const V: usize>(
     rows: &Rows,
-    entry: &Entry,
+    (place, value): (&u32, &f32),
     from: *const f32,
     sums: &mut [[L; V]; R],
 ) {
-    let value = L::splat(entry.value);
+    let value = L::splat(*value);
     for (row, sums) in sums.iter_mut().enumerate() {
         for (v, sum) in sums.iter_mut().enumerate() {
             // SAFETY: the caller's promise.
             let x = unsafe {
-                let from = from.add(entry.from as usize + row * rows.from_step);
+                let from = from.add(*place as usize + row * rows.from_step);
                 match (v + 1 < V, rows.len < L::N) {
                     (true, _) => L::load(from.add(v * L::N)),
                     (false, false) => L::load(from.add(rows.len - L::N)),
