@@ -39,6 +39,10 @@ pub struct Living {
 /// Numbers of x that the windows of a band reach at most, half a first-level cache of 32 KiB.
 const BAND: usize = 1 << 12;
 
+/// Rows of the pool that a band has all the same, if they are not too many places: a kernel's sums lie farther away than x,
+/// and are read and written once a band.
+const LEAST_ROWS: usize = 3;
+
 /// Places of the pool in a band at most, so that the lists of a block's channels stay there too.
 const PLACES: usize = 64;
 
@@ -117,7 +121,7 @@ impl Pooled {
             (pool.kernel[0] - 1) * step + (conv.window.kernel[0] - 1) * conv.window.dilation[0] * conv.input.row_pitch;
         let further = BAND.saturating_sub(reach + conv.input.row_pitch) / (pool.stride[0] * step).max(1);
         let most = (PLACES / self.pool.output.width.max(1)).max(1);
-        (1 + further).min(most).min(self.pool.output.height.max(1))
+        (1 + further).max(LEAST_ROWS).min(most).min(self.pool.output.height.max(1))
     }
 
     /// The bands of an image: rows of the pool.
