@@ -4,6 +4,8 @@
   "use strict";
   // The colours of Okabe and Ito (2008), which eyes of every kind tell apart; then again, dashed.
   var COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d00", "#7f7f7f"];
+  // Between marks of an axis: there is no half of an epoch.
+  var EPOCH_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
   var page = JSON.parse(document.getElementById("numbers").textContent);
   var ink = getComputedStyle(document.body).color;
   var holder = document.getElementById("charts");
@@ -36,12 +38,17 @@
       width: box.clientWidth || 320,
       height: 220,
       scales: { x: { time: false } },
-      axes: [Object.assign({ label: "epoch", labelSize: 20 }, axis), Object.assign({ size: 56 }, axis)],
+      axes: [Object.assign({ label: "epoch", labelSize: 20, incrs: EPOCH_STEPS }, axis), Object.assign({ size: 56, values: exactly }, axis)],
       legend: { show: chart.curves.length <= 12 },
       series: [{ label: "epoch" }].concat(chart.curves.map(function (curve) { return series(curve.run); }))
     };
     var plot = new uPlot(options, [epochs].concat(rows), box);
     window.addEventListener("resize", function () { plot.setSize({ width: box.clientWidth, height: 220 }); });
+  }
+
+  // uPlot rounds to three decimals, which makes learning rates alike.
+  function exactly(plot, splits) {
+    return splits.map(function (value) { return String(Number(value.toPrecision(6))); });
   }
 
   page.charts.forEach(draw);
