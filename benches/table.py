@@ -9,6 +9,9 @@ HEADING = f"{'workload':<24}{'batch':>5}{'ours':>9}{'peer':>8}  {'fastest peer':
 SHORTER = {", ": " ", "channels last": "last", "contiguous": "first", "ONNX Runtime": "ONNX RT",
            "torchvision": "torchv"}
 
+# Units that are percents, and on which side of the goal they should lie: what something costs, and a share of the ceiling.
+PERCENTS = {"%": "≤", "share": "≥"}
+
 
 def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
@@ -22,8 +25,8 @@ def times(ratio):
 def reached(line):
     """The figure that the goal speaks of, whether it is reached, and the spread from round to round; as text."""
     ours = statistics.median(line.ours)
-    if line.unit in ("%", "share"):
-        is_reached = ours <= line.goal if line.unit == "%" else ours >= line.goal
+    if line.unit in PERCENTS:
+        is_reached = ours <= line.goal if PERCENTS[line.unit] == "≤" else ours >= line.goal
         return f"{ours:.0f} %", is_reached, f"{min(line.ours):.0f}..{max(line.ours):.0f}"
     name, rates = peer_of(line)
     if name is None:
@@ -70,8 +73,9 @@ def markdown(lines, ceilings, versions, binary, threads, setting):
         figure, is_reached, spread = reached(line)
         name, rates = peer_of(line)
         peer = f"{number(statistics.median(rates))} ({name})" if rates else ""
-        unit = "" if line.unit in ("×", "%", "share") else f" {line.unit}"
-        goal = {"%": f"≤ {line.goal:g} %", "share": f"≥ {line.goal:g} %"}.get(line.unit, f"≥ {line.goal:g}")
+        is_percents = line.unit in PERCENTS
+        unit = "" if line.unit == "×" or is_percents else f" {line.unit}"
+        goal = f"{PERCENTS[line.unit]} {line.goal:g} %" if is_percents else f"≥ {line.goal:g}"
         share = f"{100 * line.share:.0f} %" if line.share else ""
         ours = f"{number(statistics.median(line.ours))}{unit}"
         mark = "" if is_reached is None else (" reached" if is_reached else " missed")
