@@ -60,9 +60,12 @@ bench-setup:
 
 # Speed beside Keras, PyTorch and others, in turns, as ratios: just bench [--quick] [LINE...]; `--list` names the lines
 bench *arguments:
-    @test -x .tools/bench/bin/python || just bench-setup
-    @cargo build --quiet --release --package etalon
-    @.tools/bench/bin/python benches/bench.py "$@"
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if [ "$*" = --list ]; then exec python3 benches/workloads.py; fi
+    [ -x .tools/bench/bin/python ] || just bench-setup
+    cargo build --quiet --release --package etalon
+    exec .tools/bench/bin/python benches/bench.py "$@"
 
 # Seconds and memory of comparing ten thousand runs
 bench-compare *arguments:

@@ -15,6 +15,7 @@ import curves
 import facts
 import measuring
 import table
+import workloads
 from contenders import HERE, Etalon, Failed, Peers
 from workloads import WORKLOADS, Fact, Images, Inference, Training
 
@@ -39,7 +40,7 @@ def arguments():
 def main():
     given = arguments()
     if given.list:
-        return print("\n".join(f"{workload.name:<22}{workload.title}" for workload in WORKLOADS))
+        return workloads.tell_names()
     unknown = set(given.lines) - {workload.name for workload in WORKLOADS}
     if unknown:
         sys.exit(f"there is no line {', '.join(sorted(unknown))}; --list names them")

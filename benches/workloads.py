@@ -74,3 +74,13 @@ WORKLOADS = [
     Fact("threads", "two threads against one", "threads", 1.85),
     Fact("augmentation", "cost of crop and flip", "augmentation", 15),
 ]
+
+
+def tell_names():
+    """Prints the names and titles of all lines."""
+    print("\n".join(f"{workload.name:<22}{workload.title}" for workload in WORKLOADS))
+
+
+# On its own it needs nothing that `just bench-setup` installs.
+if __name__ == "__main__":
+    tell_names()
