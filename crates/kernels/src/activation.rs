@@ -168,9 +168,7 @@ impl Sloped for Gelu {
     #[inline(always)]
     fn value_and_slope<L: Lanes>(self, x: L) -> [L; 2] {
         let (below, density) = normal_distribution(x);
-        // 1 / sqrt(2 pi)
-        let weighted = x.mul(density).mul(L::splat(0.398_942_3));
-        [x.mul(below), below.add(weighted)]
+        [x.mul(below), x.mul_add(density, below)]
     }
 }
 

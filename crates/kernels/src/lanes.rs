@@ -103,8 +103,8 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// Whole numbers in 0..2^24 as the bits of `u32`, which may be moved and stored, not computed with.
     fn to_bits(self) -> Self;
-    /// `2^self` for whole numbers in -126..=127.
-    fn power_of_two(self) -> Self;
+    /// `self * 2^exponent` for whole exponents in -126..=127.
+    fn scale(self, exponent: Self) -> Self;
     fn greater(self, other: Self) -> Self::Mask;
     /// Set where this is neither zero nor minus zero.
     fn is_not_zero(self) -> Self::Mask;

@@ -238,13 +238,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Avx2 {
+    fn scale(self, exponent: Avx2) -> Avx2 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe {
-            Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
-                _mm256_cvtps_epi32(self.0),
-                _mm256_set1_epi32(127),
-            ))))
+            let power = _mm256_add_epi32(_mm256_cvtps_epi32(exponent.0), _mm256_set1_epi32(127));
+            self.mul(Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(power))))
         }
     }
 

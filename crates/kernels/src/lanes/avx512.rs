@@ -157,14 +157,9 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Avx512 {
+    fn scale(self, exponent: Avx512) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
-        unsafe {
-            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
-                _mm512_cvtps_epi32(self.0),
-                _mm512_set1_epi32(127),
-            ))))
-        }
+        unsafe { Avx512(_mm512_scalef_ps(self.0, exponent.0)) }
     }
 
     #[inline(always)]

@@ -277,11 +277,11 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Neon {
+    fn scale(self, exponent: Neon) -> Neon {
         // SAFETY: only functions compiled with this feature use this type.
         unsafe {
             let power = |x| vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(vcvtnq_s32_f32(x), vdupq_n_s32(127))));
-            Neon(power(self.0), power(self.1))
+            self.mul(Neon(power(exponent.0), power(exponent.1)))
         }
     }
 

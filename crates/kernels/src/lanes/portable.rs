@@ -157,8 +157,8 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Portable {
-        self.map(|x| f32::from_bits((x + SHIFT).to_bits().wrapping_add(127) << 23))
+    fn scale(self, exponent: Portable) -> Portable {
+        self.mul(exponent.map(|x| f32::from_bits((x + SHIFT).to_bits().wrapping_add(127) << 23)))
     }
 
     #[inline(always)]
