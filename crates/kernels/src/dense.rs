@@ -3,12 +3,14 @@
 //! `y[n, u] = bias[u] + sum over f of x[n, f] · kernel[u, f]`. All three products read the kernel as it lies, `[units,
 //! features]`: forward its rows are broadcast and samples lie across the lanes, so that only the samples are turned, which
 //! are fewer; in the gradients features lie across the lanes. The kernel's gradient runs over the whole batch at once and
-//! may be computed by ranges of units, one on each thread.
+//! may be computed by ranges of units, one on each thread. Where a third or more of what is multiplied is zero, as behind relu
+//! and dropout, all three skip it ([`living`]): the sums are the same, in the same order.
 
 mod few;
 mod forward;
 mod input_gradient;
 mod kernel_gradient;
+mod living;
 
 use std::ops::Range;
 
@@ -37,7 +39,7 @@ impl Dense {
 
     /// Numbers that [`Dense::forward`] and [`Dense::input_gradient`] need to work in.
     pub fn scratch_len(&self) -> usize {
-        forward::scratch_len(self).max(input_gradient::scratch_len(self))
+        forward::scratch_len(self).max(input_gradient::scratch_len(self)).max(living::PANEL)
     }
 
     /// `y = x · kernelᵀ + bias`, with relu behind it if asked. Samples are `[n, features]` and `[n, units]`.
@@ -60,7 +62,7 @@ impl Dense {
         if n < isa.lanes() / 2 {
             return isa.run(few::Few { dense: *self, x, kernel, bias, relu, y });
         }
-        assert!(scratch.len() >= forward::scratch_len(self));
+        assert!(scratch.len() >= self.scratch_len());
         // Half a vector of samples would cost as much as a whole one.
         isa.for_few(n).run(forward::Forward { dense: *self, n, x, kernel, bias, relu, y, scratch });
     }
@@ -68,7 +70,7 @@ impl Dense {
     /// `dx = dy · kernel`.
     pub fn input_gradient(&self, isa: Isa, n: usize, dy: &[f32], kernel: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
         self.check(n, dx.len(), dy.len(), kernel.len());
-        assert!(scratch.len() >= input_gradient::scratch_len(self));
+        assert!(scratch.len() >= self.scratch_len());
         isa.run(input_gradient::InputGradient { dense: *self, n, dy, kernel, dx, scratch });
     }
 

@@ -110,6 +110,8 @@ pub(crate) trait Lanes: Copy {
     fn is_not_zero(self) -> Self::Mask;
     /// Set where either is not a number.
     fn is_unordered(self, other: Self) -> Self::Mask;
+    /// A bit for each lane, that of the first the lowest: one where the mask is set.
+    fn bits(mask: Self::Mask) -> u32;
     /// `yes` where the mask is set.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The sum of all, as a tree of halves.

@@ -71,22 +71,17 @@ pub(crate) fn transpose(
     [rows, columns]: [usize; 2],
     (to, to_pitch): (&mut [f32], usize),
 ) {
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    assert!(columns <= from_pitch && rows <= to_pitch);
-    assert!(from.len() >= (rows - 1) * from_pitch + columns && to.len() >= (columns - 1) * to_pitch + rows);
     isa.run(Transpose { from, from_pitch, rows, columns, to, to_pitch });
 }
 
-/// Only [`transpose`] makes it, which has asserted the lengths.
-struct Transpose<'a> {
-    from: &'a [f32],
-    from_pitch: usize,
-    rows: usize,
-    columns: usize,
-    to: &'a mut [f32],
-    to_pitch: usize,
+/// [`transpose`] within a kernel.
+pub(crate) struct Transpose<'a> {
+    pub from: &'a [f32],
+    pub from_pitch: usize,
+    pub rows: usize,
+    pub columns: usize,
+    pub to: &'a mut [f32],
+    pub to_pitch: usize,
 }
 
 impl Kernel for Transpose<'_> {
@@ -95,6 +90,11 @@ impl Kernel for Transpose<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Transpose { from, from_pitch, rows, columns, to, to_pitch } = self;
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        assert!(columns <= from_pitch && rows <= to_pitch);
+        assert!(from.len() >= (rows - 1) * from_pitch + columns && to.len() >= (columns - 1) * to_pitch + rows);
         for row in (0..rows).step_by(L::N) {
             for column in (0..columns).step_by(L::N) {
                 if row + L::N <= rows && column + L::N <= columns {

@@ -1,6 +1,7 @@
 //! Forward: rows of the kernel are broadcast, samples lie across the lanes.
 
 use super::Dense;
+use super::living::{self, Begin, LivingRows};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, Steps, for_tile};
@@ -30,6 +31,23 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
         let Dense { features, units } = self.dense;
+        if living::suits::<L>(self.x, self.n, units) {
+            let begin = self.bias.map_or(Begin::Zero, Begin::Bias);
+            let lines = living::Columns { numbers: self.kernel, pitch: features };
+            let living = LivingRows {
+                left: self.x,
+                pitch: features,
+                depth: features,
+                rows: self.n,
+                lines,
+                begin,
+                relu: self.relu,
+                to: self.y,
+                columns: units,
+                panel: self.scratch,
+            };
+            return living.multiply::<L>();
+        }
         for first in (0..self.n).step_by(SAMPLES) {
             let n = SAMPLES.min(self.n - first);
             for strip in strips::<L>(n) {

@@ -1,5 +1,6 @@
 //! The gradient of the samples: features lie across the lanes, gradients are broadcast.
 
+use super::living::{self, Begin, LivingRows};
 use super::{Dense, WIDTH};
 use crate::channels::store;
 use crate::isa::Kernel;
@@ -34,6 +35,21 @@ impl Kernel for InputGradient<'_> {
         let Dense { features, units } = self.dense;
         if units == 0 {
             return self.dx.fill(0.0);
+        }
+        if living::suits::<L>(self.dy, self.n, features) {
+            let living = LivingRows {
+                left: self.dy,
+                pitch: units,
+                depth: units,
+                rows: self.n,
+                lines: living::Rows { numbers: self.kernel, pitch: features },
+                begin: Begin::Zero,
+                relu: false,
+                to: self.dx,
+                columns: features,
+                panel: self.scratch,
+            };
+            return living.multiply::<L>();
         }
         let tiles = [1, 2].map(|vectors| tile::best::<L>(self.n, vectors));
         for first_unit in (0..units).step_by(UNITS) {

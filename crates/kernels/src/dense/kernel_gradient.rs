@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::living::{self, Begin, LivingRows};
 use super::{Dense, WIDTH};
 use crate::channels::store;
 use crate::isa::Kernel;
@@ -18,7 +19,7 @@ fn pitch(n: usize) -> usize {
 }
 
 pub(super) fn scratch_len(units: usize, n: usize) -> usize {
-    (units + WIDTH) * pitch(n)
+    units * pitch(n) + (WIDTH * pitch(n)).max(living::PANEL)
 }
 
 /// Samples by their number: a function of its own for every caller would be compiled in the caller's crate, perhaps without
@@ -50,6 +51,22 @@ impl Kernel for KernelGradient<'_, '_> {
                 (x[s], dy[s]) = ((self.x)(first_sample + s), (self.dy)(first_sample + s));
             }
             turn::<L>(|s| dy[s], n, self.units.clone(), turned, pitch);
+            if living::suits::<L>(turned, units, features) {
+                let living = LivingRows {
+                    left: turned,
+                    pitch,
+                    depth: n,
+                    rows: units,
+                    lines: &x[..n],
+                    begin: if first_sample == 0 { Begin::Zero } else { Begin::Before },
+                    relu: false,
+                    to: self.gradient,
+                    columns: features,
+                    panel,
+                };
+                living.multiply::<L>();
+                continue;
+            }
             for first in (0..features).step_by(2 * L::N) {
                 let count = (features - first).min(2 * L::N);
                 let vectors = count.div_ceil(L::N);
@@ -95,8 +112,17 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_
     let runs = Runs::one(strip.n);
     let to = strip.gradient[unit * strip.features..].as_mut_ptr();
     let mut acc = [[L::splat(0.0); V]; P];
-    // SAFETY: rows and panel as the caller promises.
-    unsafe { tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel.as_ptr(), V * L::N, ()) };
+    // SAFETY: rows and panel as the caller promises; `count` numbers of each unit are in the gradient.
+    unsafe {
+        if !strip.begin {
+            for p in 0..P {
+                for v in 0..V {
+                    acc[p][v] = L::load_first(to.add(p * strip.features + v * L::N), lanes_of::<L>(strip.count, v));
+                }
+            }
+        }
+        tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel.as_ptr(), V * L::N, ());
+    }
     let mut numbers = [0.0; _];
     tile::copy::<L, P, V>(&acc, &mut numbers);
     for p in 0..P {
@@ -105,9 +131,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_
             // SAFETY: `count` numbers of each unit are in the gradient, and a whole vector only where they fill it.
             unsafe {
                 let to = to.add(p * strip.features + v * L::N);
-                let value = L::load(numbers.as_ptr().add((p * V + v) * L::N));
-                let value = if strip.begin { value } else { L::load_first(to, count).add(value) };
-                store(value, to, count)
+                store(L::load(numbers.as_ptr().add((p * V + v) * L::N)), to, count)
             }
         }
     }

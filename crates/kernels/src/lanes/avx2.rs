@@ -143,7 +143,7 @@ impl Lanes for Avx2 {
     unsafe fn store_selected(self, mask: __m256, to: *mut f32) -> usize {
         // SAFETY: the caller promises `N` writable numbers.
         unsafe {
-            let bits = _mm256_movemask_ps(mask) as usize;
+            let bits = Avx2::bits(mask) as usize;
             let order = _mm256_loadu_si256(SELECTED[bits].as_ptr().cast());
             _mm256_storeu_ps(to, _mm256_permutevar8x32_ps(self.0, order));
             bits.count_ones() as usize
@@ -262,6 +262,12 @@ impl Lanes for Avx2 {
     fn is_unordered(self, other: Avx2) -> __m256 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn bits(mask: __m256) -> u32 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { _mm256_movemask_ps(mask) as u32 }
     }
 
     #[inline(always)]

@@ -181,6 +181,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn bits(mask: __mmask16) -> u32 {
+        mask.into()
+    }
+
+    #[inline(always)]
     fn select(mask: __mmask16, yes: Avx512, no: Avx512) -> Avx512 {
         // SAFETY: only functions compiled with these features use this type.
         unsafe { Avx512(_mm512_mask_blend_ps(mask, no.0, yes.0)) }

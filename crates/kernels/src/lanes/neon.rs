@@ -29,6 +29,16 @@ static SELECTED: [[u8; 16]; 16] = {
     table
 };
 
+/// A bit for each of four lanes.
+///
+/// # Safety
+/// The processor must have NEON.
+#[inline(always)]
+unsafe fn bits_of_four(mask: uint32x4_t) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { vaddvq_u32(vandq_u32(mask, vld1q_u32([1, 2, 4, 8].as_ptr()))) }
+}
+
 /// Writes those of four lanes whose mask is set one after the other, and returns how many there are.
 ///
 /// # Safety
@@ -37,7 +47,7 @@ static SELECTED: [[u8; 16]; 16] = {
 unsafe fn store_selected_four(four: float32x4_t, mask: uint32x4_t, to: *mut f32) -> usize {
     // SAFETY: the caller's promise; a bit for each of four lanes makes no more than 15.
     unsafe {
-        let bits = vaddvq_u32(vandq_u32(mask, vld1q_u32([1, 2, 4, 8].as_ptr()))) as usize;
+        let bits = bits_of_four(mask) as usize;
         let order = vld1q_u8(SELECTED[bits].as_ptr());
         vst1q_f32(to, vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(four), order)));
         bits.count_ones() as usize
@@ -304,6 +314,12 @@ impl Lanes for Neon {
             let unordered = |a, b| vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)));
             (unordered(self.0, other.0), unordered(self.1, other.1))
         }
+    }
+
+    #[inline(always)]
+    fn bits(mask: Self::Mask) -> u32 {
+        // SAFETY: only functions compiled with these features use this type.
+        unsafe { bits_of_four(mask.0) | bits_of_four(mask.1) << 4 }
     }
 
     #[inline(always)]

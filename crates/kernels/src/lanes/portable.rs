@@ -177,6 +177,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn bits(mask: [bool; 8]) -> u32 {
+        mask.into_iter().rev().fold(0, |bits, is_set| 2 * bits + u32::from(is_set))
+    }
+
+    #[inline(always)]
     fn select(mask: [bool; 8], yes: Portable, no: Portable) -> Portable {
         Portable(std::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
     }
