@@ -1,5 +1,6 @@
 //! Making the lists: every gradient that a pool lets through and that is not zero stands in that of its channel and in that
-//! of its place. Both are filled by vectors: of channels, whose lanes go to the lists of a place's taps, and, turned, of places.
+//! of its place. Those of channels are filled by vectors of places; those of places are a bit for each channel of a block,
+//! since gradients of a place lie side by side already.
 
 use std::ops::Range;
 
@@ -12,9 +13,20 @@ use crate::lanes::{Lanes, MOST_LANES};
 /// Numbers that may be written behind those that are kept: a vector's.
 const SLACK: usize = MOST_LANES;
 
-/// Lists whose products go to as many places.
+/// Lists of entries: where the numbers begin that each is multiplied with, and its gradient.
+pub(super) trait Lists {
+    /// The entries of a list.
+    fn list(&self, list: usize) -> impl Iterator<Item = (usize, f32)>;
+
+    fn is_empty(&self, list: usize) -> bool;
+
+    /// Where the numbers begin that a list's products are added to.
+    fn to(&self, list: usize) -> usize;
+}
+
+/// Lists of channels.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lists {
+pub(super) struct ByChannel {
     /// `[list][pitch]`: where the numbers begin that an entry is multiplied with.
     from: Vec<u32>,
     /// Its gradient.
@@ -22,18 +34,10 @@ pub(super) struct Lists {
     pitch: usize,
     /// Where each list ends.
     ends: Vec<u32>,
-    /// Where the numbers begin that a list's products are added to.
     pub to: Vec<u32>,
 }
 
-/// The entries of a list: where the numbers begin that each is multiplied with, and gradients.
-#[derive(Clone, Copy)]
-pub(super) struct List<'a> {
-    pub from: &'a [u32],
-    pub values: &'a [f32],
-}
-
-impl Lists {
+impl ByChannel {
     /// Memory for `count` lists of `most` entries.
     pub fn reserve(&mut self, count: usize, most: usize) {
         let len = self.values.len().max(count * (most + SLACK));
@@ -55,13 +59,6 @@ impl Lists {
         self.ends[..count].iter_mut().enumerate().for_each(|(list, end)| *end = (list * self.pitch) as u32);
     }
 
-    /// The entries of a list.
-    #[inline(always)]
-    pub fn list(&self, list: usize) -> List<'_> {
-        let entries = list * self.pitch..self.ends[list] as usize;
-        List { from: &self.from[entries.clone()], values: &self.values[entries] }
-    }
-
     /// Appends the lanes whose value is not zero; `from` are bits.
     ///
     /// # Safety
@@ -75,6 +72,92 @@ impl Lists {
             from.store_selected(is_alive, self.from.as_mut_ptr().add(*end as usize).cast());
             *end += values.store_selected(is_alive, self.values.as_mut_ptr().add(*end as usize)) as u32;
         }
+    }
+}
+
+impl Lists for ByChannel {
+    #[inline(always)]
+    fn list(&self, list: usize) -> impl Iterator<Item = (usize, f32)> {
+        let entries = list * self.pitch..self.ends[list] as usize;
+        let values = self.values[entries.clone()].iter();
+        self.from[entries].iter().zip(values).map(|(from, value)| (*from as usize, *value))
+    }
+
+    #[inline(always)]
+    fn is_empty(&self, list: usize) -> bool {
+        self.ends[list] as usize == list * self.pitch
+    }
+
+    #[inline(always)]
+    fn to(&self, list: usize) -> usize {
+        self.to[list] as usize
+    }
+}
+
+/// Lists of places of the pool, one for each tap of its window.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ByPlace {
+    /// A bit for each channel of a block, by place and tap.
+    alive: Vec<u64>,
+    /// Where the gradients of a place begin, counted from the first of dy.
+    from: Vec<usize>,
+    pub to: Vec<u32>,
+}
+
+impl ByPlace {
+    /// Memory for so many places.
+    pub fn reserve(&mut self, places: usize, taps: usize) {
+        self.alive.resize(self.alive.len().max(places * taps), 0);
+        self.from.resize(self.from.len().max(places), 0);
+        self.to.resize(self.to.len().max(places * taps), 0);
+    }
+}
+
+/// Those of a block, as products read them.
+pub(super) struct Placed<'a> {
+    pub lists: &'a ByPlace,
+    pub taps: usize,
+    pub dy: &'a [f32],
+    /// Numbers of a channel's kernel.
+    pub kernel_len: usize,
+}
+
+impl Lists for Placed<'_> {
+    #[inline(always)]
+    fn list(&self, list: usize) -> impl Iterator<Item = (usize, f32)> {
+        let dy = &self.dy[self.lists.from[list / self.taps]..];
+        Alive { bits: self.lists.alive[list], dy, kernel_len: self.kernel_len }
+    }
+
+    #[inline(always)]
+    fn is_empty(&self, list: usize) -> bool {
+        self.lists.alive[list] == 0
+    }
+
+    #[inline(always)]
+    fn to(&self, list: usize) -> usize {
+        self.lists.to[list] as usize
+    }
+}
+
+/// The living gradients of a place and a tap.
+struct Alive<'a> {
+    bits: u64,
+    dy: &'a [f32],
+    kernel_len: usize,
+}
+
+impl Iterator for Alive<'_> {
+    type Item = (usize, f32);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, f32)> {
+        if self.bits == 0 {
+            return None;
+        }
+        let channel = self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some((channel * self.kernel_len, self.dy[channel]))
     }
 }
 
@@ -116,7 +199,7 @@ impl Kernel for MakeLists<'_> {
         assert!(self.channels.len() <= CHANNELS && self.channels.end <= self.pooled.pool.output.channels);
         let places = self.rows.len() * self.pooled.pool.output.width;
         self.living.by_channel.clear(CHANNELS, self.pooled.band_places());
-        self.living.by_place.clear(places * self.pooled.tap_count(), CHANNELS);
+        self.living.by_place.alive[..places * self.pooled.tap_count()].fill(0);
         let mut sums = [0.0; CHANNELS];
         for first in (0..places).step_by(L::N) {
             let count = L::N.min(places - first);
@@ -145,16 +228,17 @@ impl MakeLists<'_> {
     #[inline(always)]
     unsafe fn find<L: Lanes>(&mut self, place: usize, row: usize, sums: &mut [f32; CHANNELS]) {
         let (output, taps) = (self.pooled.pool.output, self.pooled.tap_count());
-        let Living { found, by_channel, by_place, .. } = &mut *self.living;
+        let Living { found, by_place, .. } = &mut *self.living;
         let (down, right) = (self.rows.start + place / output.width, place % output.width);
         let winners = self.image * self.pooled.winners_pitch() + (down * output.width + right) * output.channels;
-        let (winners, dy) = (&self.signals.winners[winners..], &self.signals.dy[output.at(self.image, down, right)..]);
+        let dy = output.at(self.image, down, right) + self.channels.start;
+        by_place.from[place] = dy;
+        let (winners, dy) = (&self.signals.winners[winners + self.channels.start..], &self.signals.dy[dy..]);
         for channel in (0..self.channels.len()).step_by(L::N) {
             let count = L::N.min(self.channels.len() - channel);
-            // SAFETY: the caller's promise; channels of a block are whole vectors in what is read and written of lists.
+            // SAFETY: the caller's promise; channels of a block are whole vectors in what is found.
             unsafe {
-                let at = self.channels.start + channel;
-                let [tap, value] = alive::<L>(winners.as_ptr().add(at), dy.as_ptr().add(at), count, taps);
+                let [tap, value] = alive::<L>(winners.as_ptr().add(channel), dy.as_ptr().add(channel), count, taps);
                 let sum = sums.as_mut_ptr().add(channel);
                 L::load(sum).add(value).store(sum);
                 if self.wanted[0] {
@@ -163,13 +247,12 @@ impl MakeLists<'_> {
                     value.store(found.values.as_mut_ptr().add(row * CHANNELS + channel));
                 }
                 if self.wanted[1] {
-                    let (filter, zero) = (L::load(by_channel.to.as_ptr().add(channel).cast()), L::splat(0.0));
-                    let mut rest = value;
-                    for one in 0..taps {
+                    let mut rest = L::bits(value.is_not_zero());
+                    for (one, alive) in by_place.alive[place * taps..][..taps].iter_mut().enumerate() {
                         // Earlier taps have taken theirs.
-                        let is_here = L::splat(one as f32 + 0.5).greater(tap);
-                        by_place.append(place * taps + one, filter, L::select(is_here, rest, zero));
-                        rest = L::select(is_here, zero, rest);
+                        let here = L::bits(L::splat(one as f32 + 0.5).greater(tap)) & rest;
+                        *alive |= u64::from(here) << channel;
+                        rest &= !here;
                     }
                 }
             }

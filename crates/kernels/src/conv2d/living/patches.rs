@@ -1,7 +1,7 @@
 //! The gradient of the input, a patch at a time: the windows of a 3×3 kernel that a 2×2 pool may have chosen overlap in 4×4
 //! pixels, whose sums of a vector of channels stay in registers for the lists of all four taps.
 
-use super::lists::{List, Lists};
+use super::lists::{Lists, Placed};
 use crate::Isa;
 use crate::buffer::Buffer;
 use crate::conv2d::Pooled;
@@ -70,7 +70,7 @@ pub(super) fn suits(isa: Isa, pooled: &Pooled) -> bool {
 pub(super) unsafe fn add_patches(
     isa: Isa,
     pooled: &Pooled,
-    lists: &Lists,
+    lists: &Placed<'_>,
     places: usize,
     packed: &Packed,
     filter: usize,
@@ -83,7 +83,7 @@ pub(super) unsafe fn add_patches(
 
 /// Only [`add_patches`] makes it, whose caller promises that what lists point to can be read and written.
 struct AddPatches<'a> {
-    lists: &'a Lists,
+    lists: &'a Placed<'a>,
     places: usize,
     channels: usize,
     /// Numbers from a row of dx to the next.
@@ -103,7 +103,7 @@ impl Kernel for AddPatches<'_> {
             let kernel = self.kernel.wrapping_add(vector * WINDOW * WINDOW * LANES);
             for place in 0..self.places {
                 let first = place * TAPS;
-                let to = self.dx.wrapping_add(self.lists.to[first] as usize + vector * LANES);
+                let to = self.dx.wrapping_add(self.lists.to(first) + vector * LANES);
                 // SAFETY: the promise to `add_patches`.
                 unsafe {
                     let mut sums = [[L::splat(0.0); PATCH]; PATCH];
@@ -129,13 +129,13 @@ impl Kernel for AddPatches<'_> {
 /// The vectors of a window can be read from the place of every entry on.
 #[inline(always)]
 unsafe fn add_list<L: Lanes, const ROW: usize, const COLUMN: usize>(
-    list: List<'_>,
+    list: impl Iterator<Item = (usize, f32)>,
     kernel: *const f32,
     sums: &mut [[L; PATCH]; PATCH],
 ) {
-    for (from, value) in list.from.iter().zip(list.values) {
-        let value = L::splat(*value);
-        let kernel = kernel.wrapping_add(*from as usize);
+    for (from, value) in list {
+        let value = L::splat(value);
+        let kernel = kernel.wrapping_add(from);
         for i in 0..WINDOW {
             for j in 0..WINDOW {
                 let sum = &mut sums[ROW + i][COLUMN + j];

@@ -1,6 +1,6 @@
 //! Products over lists: tiles, some rows by some vectors of each, whose sums stay in registers for the length of a list.
 
-use super::lists::{List, Lists};
+use super::lists::Lists;
 use crate::Isa;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -22,7 +22,14 @@ pub(super) struct Rows {
 ///
 /// # Safety
 /// From the place of every entry on the rows can be read at `from`, and from the place of every list on be written at `to`.
-pub(super) unsafe fn add_lists(isa: Isa, rows: &Rows, lists: &Lists, count: usize, from: *const f32, to: *mut f32) {
+pub(super) unsafe fn add_lists(
+    isa: Isa,
+    rows: &Rows,
+    lists: &impl Lists,
+    count: usize,
+    from: *const f32,
+    to: *mut f32,
+) {
     // Three rows of six vectors fill the registers of AVX-512; where there are half as many, three rows of three, or one
     // row of twelve.
     let (at_once, most) = match (rows.count, isa.lanes()) {
@@ -43,11 +50,11 @@ pub(super) unsafe fn add_lists(isa: Isa, rows: &Rows, lists: &Lists, count: usiz
 
 /// Runs a kernel of as many rows and vectors. (Each shape is a function of its own: together in one, the compiler keeps the
 /// places of all of them in memory and counts them up at every turn.)
-fn run(isa: Isa, vectors: usize, rows: Rows, lists: &Lists, count: usize, from: *const f32, to: *mut f32) {
+fn run(isa: Isa, vectors: usize, rows: Rows, lists: &impl Lists, count: usize, from: *const f32, to: *mut f32) {
     macro_rules! shapes {
         ($(($rows:literal, $vectors:literal)),*) => {
             match (rows.count, vectors) {
-                $(($rows, $vectors) => isa.run(AddLists::<$rows, $vectors> { rows, lists, count, from, to }),)*
+                $(($rows, $vectors) => isa.run(AddLists::<_, $rows, $vectors> { rows, lists, count, from, to }),)*
                 other => unreachable!("no tile of {other:?}"),
             }
         };
@@ -59,24 +66,23 @@ fn run(isa: Isa, vectors: usize, rows: Rows, lists: &Lists, count: usize, from: 
 }
 
 /// Only [`add_lists`] makes it, whose caller promises that what lists point to can be read and written.
-struct AddLists<'a, const R: usize, const V: usize> {
+struct AddLists<'a, T, const R: usize, const V: usize> {
     rows: Rows,
-    lists: &'a Lists,
+    lists: &'a T,
     count: usize,
     from: *const f32,
     to: *mut f32,
 }
 
-impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
+impl<T: Lists, const R: usize, const V: usize> Kernel for AddLists<'_, T, R, V> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        for (list, to) in self.lists.to.iter().enumerate().take(self.count) {
-            let entries = self.lists.list(list);
-            if !entries.values.is_empty() {
-                // SAFETY: the promise to `add_lists`.
-                unsafe { add_list::<L, R, V>(&self.rows, entries, self.from, self.to.add(*to as usize)) };
+        for list in (0..self.count).filter(|list| !self.lists.is_empty(*list)) {
+            // SAFETY: the promise to `add_lists`.
+            unsafe {
+                add_list::<L, R, V>(&self.rows, self.lists.list(list), self.from, self.to.add(self.lists.to(list)));
             }
         }
     }
@@ -87,7 +93,7 @@ impl<const R: usize, const V: usize> Kernel for AddLists<'_, R, V> {
 #[inline(always)]
 unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
     rows: &Rows,
-    list: List<'_>,
+    mut list: impl Iterator<Item = (usize, f32)>,
     from: *const f32,
     to: *mut f32,
 ) {
@@ -96,19 +102,19 @@ unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
     let last = if is_masked { 0 } else { rows.len - L::N };
     let mut sums = [[L::splat(0.0); V]; R];
     if R * V >= CHAINS {
-        for entry in list.from.iter().zip(list.values) {
+        for entry in list {
             // SAFETY: the caller's promise.
             unsafe { add_entry::<L, R, V>(rows, entry, from, &mut sums) };
         }
     } else {
         // Too few sums wait for each other: those of every other entry are apart.
         let mut others = sums;
-        for (places, values) in list.from.chunks(2).zip(list.values.chunks(2)) {
+        while let Some(entry) = list.next() {
             // SAFETY: the caller's promise.
             unsafe {
-                add_entry::<L, R, V>(rows, (&places[0], &values[0]), from, &mut sums);
-                if let ([_, place], [_, value]) = (places, values) {
-                    add_entry::<L, R, V>(rows, (place, value), from, &mut others);
+                add_entry::<L, R, V>(rows, entry, from, &mut sums);
+                if let Some(entry) = list.next() {
+                    add_entry::<L, R, V>(rows, entry, from, &mut others);
                 }
             }
         }
@@ -140,16 +146,16 @@ unsafe fn add_list<L: Lanes, const R: usize, const V: usize>(
 #[inline(always)]
 unsafe fn add_entry<L: Lanes, const R: usize, const V: usize>(
     rows: &Rows,
-    (place, value): (&u32, &f32),
+    (place, value): (usize, f32),
     from: *const f32,
     sums: &mut [[L; V]; R],
 ) {
-    let value = L::splat(*value);
+    let value = L::splat(value);
     for (row, sums) in sums.iter_mut().enumerate() {
         for (v, sum) in sums.iter_mut().enumerate() {
             // SAFETY: the caller's promise.
             let x = unsafe {
-                let from = from.add(*place as usize + row * rows.from_step);
+                let from = from.add(place + row * rows.from_step);
                 match (v + 1 < V, rows.len < L::N) {
                     (true, _) => L::load(from.add(v * L::N)),
                     (false, false) => L::load(from.add(rows.len - L::N)),
