@@ -144,13 +144,10 @@ pub fn living_gradients(
 ) {
     check(pooled, n, signals, &gradients);
     let conv = &pooled.product.conv;
-    if let Some((kernel, dx)) = &mut gradients.input {
-        for row in conv.input.rows(n) {
-            dx[row].fill(0.0);
-        }
-        if patches::suits(isa, pooled) {
-            living.packed.pack(pooled, kernel);
-        }
+    if let Some((kernel, _)) = &gradients.input
+        && patches::suits(isa, pooled)
+    {
+        living.packed.pack(pooled, kernel);
     }
     if let Some((true, kernel)) = &mut gradients.kernel {
         kernel.fill(0.0);
@@ -167,6 +164,10 @@ pub fn living_gradients(
     }
     living.place(pooled);
     for image in 0..n {
+        if let Some((_, dx)) = &mut gradients.input {
+            // Right before it is added to, while it is in the cache.
+            dx[image * conv.input.image_pitch..][..conv.input.len(1)].fill(0.0);
+        }
         for rows in pooled.bands() {
             for first in (0..conv.output.channels).step_by(CHANNELS) {
                 let channels = first..conv.output.channels.min(first + CHANNELS);
