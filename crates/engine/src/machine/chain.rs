@@ -16,6 +16,9 @@ const BLOCK: usize = 512;
 /// Blocks from what is computed to what is asked for.
 const AHEAD: usize = 2;
 
+/// Registers of an ordinary optimizer; all of them would fill a first-level cache.
+const FEW: usize = 4;
+
 /// Numbers that one thread goes through at a time.
 const PART: usize = 8 * BLOCK;
 
@@ -76,15 +79,27 @@ fn run(isa: Isa, chain: &Chain, whole: &Whole<'_>, crew: &Crew<'_>, buffers: &mu
     for (cell, store) in stores.iter_mut().zip(buffers) {
         *cell = &mut store[..];
     }
+    let needs_few = chain.registers() <= FEW;
     crew.each_part(stores.map(|store| (store, PART)), |part, stores| {
         let start = part * PART;
-        run_blocks(isa, chain, whole, start, PART.min(chain.len - start), stores);
+        let len = PART.min(chain.len - start);
+        match needs_few {
+            true => run_blocks::<FEW>(isa, chain, whole, start, len, stores),
+            false => run_blocks::<CELLS>(isa, chain, whole, start, len, stores),
+        }
     });
 }
 
-/// Numbers `start..start + len` of the chain; `stores` are cut to them.
-fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usize, mut stores: Stores<'_>) {
-    let mut registers = [[0.0f32; BLOCK]; CELLS];
+/// Numbers `start..start + len` of a chain of at most `R` registers; `stores` are cut to them.
+fn run_blocks<const R: usize>(
+    isa: Isa,
+    chain: &Chain,
+    whole: &Whole<'_>,
+    start: usize,
+    len: usize,
+    mut stores: Stores<'_>,
+) {
+    let mut registers = [[0.0f32; BLOCK]; R];
     let mut result = [0.0f32; BLOCK];
     for block in (0..len).step_by(BLOCK) {
         let n = BLOCK.min(len - block);
@@ -92,7 +107,7 @@ fn run_blocks(isa: Isa, chain: &Chain, whole: &Whole<'_>, start: usize, len: usi
         for store in stores.iter().filter(|store| !store.is_empty()) {
             prefetch(next(store, block, n));
         }
-        let mut cells: [&mut [f32]; 2 * CELLS] = Default::default();
+        let mut cells: [&mut [f32]; 2 * CELLS] = std::array::from_fn(|_| &mut [][..]);
         for (cell, store) in cells.iter_mut().zip(&mut stores).filter(|(_, store)| !store.is_empty()) {
             *cell = &mut store[block..block + n];
         }

@@ -42,6 +42,13 @@ pub(crate) struct Chain {
     pub stores: Vec<usize>,
 }
 
+impl Chain {
+    /// How many registers it needs.
+    pub fn registers(&self) -> usize {
+        self.links.iter().map(|link| (link.to + 1).saturating_sub(CELLS)).max().unwrap_or(0)
+    }
+}
+
 /// A node of a chain. Cells below [`CELLS`] are stored, those from there on are registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
