@@ -37,7 +37,16 @@ fn prefetch_to<const FAR: bool>(number: *const f32) {
             }
         };
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: every such processor has the instruction, which changes nothing but the caches.
+    unsafe {
+        use std::arch::asm;
+        match FAR {
+            true => asm!("prfm pldl2keep, [{0}]", in(reg) number, options(nostack, preserves_flags, readonly)),
+            false => asm!("prfm pldl1keep, [{0}]", in(reg) number, options(nostack, preserves_flags, readonly)),
+        }
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = number;
 }
 
