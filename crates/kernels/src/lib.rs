@@ -9,6 +9,7 @@
 // Coefficients stand as their source prints them.
 #![allow(clippy::excessive_precision)]
 
+mod bits;
 mod channels;
 mod each;
 mod exponential;

@@ -333,6 +333,25 @@ unsafe fn add_products<L: Lanes, const P: usize, const V: usize>(
 /// The numbers of a tile, `[pixel][vector][lane]`.
 pub(crate) type Numbers = [f32; 14 * 2 * MOST_LANES];
 
+/// Loads a tile from rows of `count` numbers that are `pitch` apart, zeros behind them.
+///
+/// # Safety
+/// `P` such rows can be read.
+#[inline(always)]
+pub(crate) unsafe fn load_rows<L: Lanes, const P: usize, const V: usize>(
+    tile: &mut [[L; V]; P],
+    from: *const f32,
+    pitch: usize,
+    count: usize,
+) {
+    for p in 0..P {
+        for v in 0..V {
+            // SAFETY: the caller's promise.
+            tile[p][v] = unsafe { L::load_first(from.add(p * pitch + v * L::N), lanes_of::<L>(count, v)) };
+        }
+    }
+}
+
 /// All sums of a tile, in memory: for epilogues that are too long to be unrolled. A loop over them needs the tile in memory,
 /// where the sums would lie from the first product on; so it gets a copy.
 #[inline(always)]

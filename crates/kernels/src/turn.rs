@@ -13,11 +13,19 @@ struct Square([f32; MOST_LANES * MOST_LANES]);
 
 /// Fills a line of whole vectors, with zeros behind the numbers.
 #[inline(always)]
-pub(crate) fn copy_line<L: Lanes>(from: &[f32], to: &mut [f32]) {
+fn copy_line<L: Lanes>(from: &[f32], to: &mut [f32]) {
     for (first, to) in (0..).step_by(L::N).zip(to.chunks_exact_mut(L::N)) {
         let count = from.len().saturating_sub(first).min(L::N);
         // SAFETY: `count` numbers lie behind `first`; the chunk is a vector.
         unsafe { load::<L>(from.as_ptr().wrapping_add(first), count).store(to.as_mut_ptr()) };
+    }
+}
+
+/// Fills lines that are so far apart with [`copy_line`].
+#[inline(always)]
+pub(crate) fn copy_lines<'a, L: Lanes>(lines: impl Iterator<Item = &'a [f32]>, to: &mut [f32], pitch: usize) {
+    for (line, to) in lines.zip(to.chunks_exact_mut(pitch)) {
+        copy_line::<L>(line, &mut to[..line.len().next_multiple_of(L::N)]);
     }
 }
 

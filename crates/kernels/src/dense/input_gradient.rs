@@ -6,7 +6,7 @@ use crate::channels::store;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
-use crate::turn::copy_line;
+use crate::turn::copy_lines;
 
 /// Units whose rows are brought together before all samples pass.
 const UNITS: usize = 512;
@@ -62,9 +62,8 @@ impl Kernel for InputGradient<'_> {
                 let from = &self.kernel[first_unit * features + first..];
                 let is_copied = count < width || self.n >= TILES * samples;
                 let (panel, pitch) = if is_copied {
-                    for (to, from) in self.scratch.chunks_exact_mut(width).zip(from.chunks(features)).take(n_units) {
-                        copy_line::<L>(&from[..count], to);
-                    }
+                    let lines = from.chunks(features).take(n_units).map(|line| &line[..count]);
+                    copy_lines::<L>(lines, self.scratch, width);
                     (self.scratch.as_ptr(), width)
                 } else {
                     (from.as_ptr(), features)
@@ -111,11 +110,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(
     // whole vector only where they fill it.
     unsafe {
         if strip.first_unit > 0 {
-            for (p, acc) in acc.iter_mut().enumerate() {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    *acc = L::load_first(dx.add(p * features + v * L::N), lanes_of::<L>(strip.count, v));
-                }
-            }
+            tile::load_rows(&mut acc, dx, features, strip.count);
         }
         tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel, strip.pitch, ());
         for (p, acc) in acc.iter().enumerate() {

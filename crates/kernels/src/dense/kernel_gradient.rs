@@ -8,7 +8,7 @@ use crate::channels::store;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::tile::{self, Runs, Steps, for_tile, lanes_of};
-use crate::turn::{copy_line, turn};
+use crate::turn::{copy_lines, turn};
 
 /// Samples that are summed before the sums are stored.
 const SAMPLES: usize = 256;
@@ -70,9 +70,7 @@ impl Kernel for KernelGradient<'_, '_> {
             for first in (0..features).step_by(2 * L::N) {
                 let count = (features - first).min(2 * L::N);
                 let vectors = count.div_ceil(L::N);
-                for (row, to) in x.iter().zip(panel.chunks_exact_mut(vectors * L::N)).take(n) {
-                    copy_line::<L>(&row[first..][..count], to);
-                }
+                copy_lines::<L>(x[..n].iter().map(|row| &row[first..][..count]), panel, vectors * L::N);
                 let gradient = &mut self.gradient[first..];
                 let mut strip = Strip { turned, pitch, panel, n, gradient, features, count, begin: first_sample == 0 };
                 let rows = tiles[vectors - 1];
@@ -115,11 +113,7 @@ unsafe fn tile_of<L: Lanes, const P: usize, const V: usize>(strip: &mut Strip<'_
     // SAFETY: rows and panel as the caller promises; `count` numbers of each unit are in the gradient.
     unsafe {
         if !strip.begin {
-            for p in 0..P {
-                for v in 0..V {
-                    acc[p][v] = L::load_first(to.add(p * strip.features + v * L::N), lanes_of::<L>(strip.count, v));
-                }
-            }
+            tile::load_rows(&mut acc, to, strip.features, strip.count);
         }
         tile::multiply_apart::<L, P, V>(&mut acc, dy, &steps, &runs, strip.panel.as_ptr(), V * L::N, ());
     }

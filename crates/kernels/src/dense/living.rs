@@ -6,11 +6,12 @@
 
 use std::ops::Range;
 
+use crate::bits::{self, Places};
 use crate::channels::{load, store};
 use crate::isa::Kernel;
 use crate::lanes::{Lanes, MOST_LANES};
 use crate::tile::lanes_of;
-use crate::turn::{Transpose, copy_line};
+use crate::turn::{Transpose, copy_lines};
 
 /// Lines of a panel, a bit of a number each: three quarters of a first-level cache of 32 KB.
 const DEPTH: usize = 48;
@@ -37,14 +38,11 @@ pub(super) fn suits<L: Lanes>(left: &[f32], rows: usize, columns: usize) -> bool
     if rows < LEAST_ROWS || columns < LEAST_COLUMNS {
         return false;
     }
-    let mut alive = L::splat(0.0);
-    // Numbers that fill no vector are too few to matter.
-    for numbers in left.chunks_exact(L::N) {
-        // SAFETY: the chunk is a vector.
-        let is_alive = unsafe { L::load(numbers.as_ptr()) }.is_not_zero();
-        alive = alive.add(L::select(is_alive, L::splat(1.0), L::splat(0.0)));
+    let mut count = 0;
+    for numbers in left.chunks(u64::BITS as usize) {
+        count += bits::alive::<L>(numbers).count_ones();
     }
-    alive.sum() <= MOST_ALIVE * left.len() as f32
+    count as f32 <= MOST_ALIVE * left.len() as f32
 }
 
 /// The right side of a product.
@@ -62,10 +60,8 @@ pub(super) struct Rows<'a> {
 impl Lines for Rows<'_> {
     #[inline(always)]
     fn fill<L: Lanes>(&self, lines: Range<usize>, columns: Range<usize>, panel: &mut [f32]) {
-        for (line, to) in lines.zip(panel.chunks_exact_mut(VECTORS * L::N)) {
-            let from = &self.numbers[line * self.pitch..][columns.clone()];
-            copy_line::<L>(from, &mut to[..columns.len().next_multiple_of(L::N)]);
-        }
+        let lines = lines.map(|line| &self.numbers[line * self.pitch..][columns.clone()]);
+        copy_lines::<L>(lines, panel, VECTORS * L::N);
     }
 }
 
@@ -88,9 +84,7 @@ impl Lines for Columns<'_> {
 impl Lines for &[&[f32]] {
     #[inline(always)]
     fn fill<L: Lanes>(&self, lines: Range<usize>, columns: Range<usize>, panel: &mut [f32]) {
-        for (line, to) in self[lines].iter().zip(panel.chunks_exact_mut(VECTORS * L::N)) {
-            copy_line::<L>(&line[columns.clone()], &mut to[..columns.len().next_multiple_of(L::N)]);
-        }
+        copy_lines::<L>(self[lines].iter().map(|line| &line[columns.clone()]), panel, VECTORS * L::N);
     }
 }
 
@@ -144,7 +138,7 @@ impl<R: Lines> LivingRows<'_, R> {
                 let lines = first_line..self.depth.min(first_line + DEPTH);
                 let mut alive = [0; ROWS];
                 for (alive, row) in alive.iter_mut().zip(rows.clone()) {
-                    *alive = bits_of::<L>(&self.left[row * self.pitch..][lines.clone()]);
+                    *alive = bits::alive::<L>(&self.left[row * self.pitch..][lines.clone()]);
                 }
                 for strip in 0..strips {
                     // As even as they go.
@@ -152,21 +146,31 @@ impl<R: Lines> LivingRows<'_, R> {
                     self.lines.fill::<L>(lines.clone(), first..end, panel);
                     let (is_first, is_last) = (first_line == 0, lines.end == self.depth);
                     let panel = Panel { numbers: panel, first_line, first, count: end - first, is_first, is_last };
-                    for (alive, row) in alive.iter().zip(rows.clone()) {
-                        // SAFETY: bits are those of the panel's lines, in the order of a row's numbers.
-                        unsafe {
-                            match panel.count.div_ceil(L::N) {
-                                1 => self.sum::<L, 1>(&panel, row, *alive),
-                                2 => self.sum::<L, 2>(&panel, row, *alive),
-                                3 => self.sum::<L, 3>(&panel, row, *alive),
-                                4 => self.sum::<L, 4>(&panel, row, *alive),
-                                5 => self.sum::<L, 5>(&panel, row, *alive),
-                                6 => self.sum::<L, 6>(&panel, row, *alive),
-                                7 => self.sum::<L, 7>(&panel, row, *alive),
-                                _ => self.sum::<L, VECTORS>(&panel, row, *alive),
-                            }
-                        }
-                    }
+                    // SAFETY: bits are those of the panel's lines, in the order of a row's numbers.
+                    unsafe { self.add_panel::<L>(&panel, rows.clone(), &alive) };
+                }
+            }
+        }
+    }
+
+    /// Adds the products of what is alive of some rows, whose bits are given.
+    ///
+    /// # Safety
+    /// As of [`LivingRows::sum`].
+    #[inline(always)]
+    unsafe fn add_panel<L: Lanes>(&mut self, panel: &Panel<'_>, rows: Range<usize>, alive: &[u64]) {
+        for (alive, row) in alive.iter().zip(rows) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match panel.count.div_ceil(L::N) {
+                    1 => self.sum::<L, 1>(panel, row, *alive),
+                    2 => self.sum::<L, 2>(panel, row, *alive),
+                    3 => self.sum::<L, 3>(panel, row, *alive),
+                    4 => self.sum::<L, 4>(panel, row, *alive),
+                    5 => self.sum::<L, 5>(panel, row, *alive),
+                    6 => self.sum::<L, 6>(panel, row, *alive),
+                    7 => self.sum::<L, 7>(panel, row, *alive),
+                    _ => self.sum::<L, VECTORS>(panel, row, *alive),
                 }
             }
         }
@@ -177,7 +181,7 @@ impl<R: Lines> LivingRows<'_, R> {
     /// # Safety
     /// There is a bit only for a line that the panel has, and a number of the row.
     #[inline(always)]
-    unsafe fn sum<L: Lanes, const V: usize>(&mut self, panel: &Panel<'_>, row: usize, mut alive: u64) {
+    unsafe fn sum<L: Lanes, const V: usize>(&mut self, panel: &Panel<'_>, row: usize, alive: u64) {
         let to = self.to[row * self.columns + panel.first..][..panel.count].as_mut_ptr();
         let numbers = self.left[row * self.pitch + panel.first_line..].as_ptr();
         let begin = match self.begin {
@@ -194,9 +198,7 @@ impl<R: Lines> LivingRows<'_, R> {
                     acc[v] = load(begin.add(v * L::N), lanes_of::<L>(panel.count, v));
                 }
             }
-            while alive != 0 {
-                let line = alive.trailing_zeros() as usize;
-                alive &= alive - 1;
+            for line in Places(alive) {
                 let number = L::splat(*numbers.add(line));
                 let line = panel.numbers.as_ptr().add(line * VECTORS * L::N);
                 for v in 0..V {
@@ -212,16 +214,4 @@ impl<R: Lines> LivingRows<'_, R> {
             }
         }
     }
-}
-
-/// A bit for each of at most 64 numbers, the first the lowest: one where it is alive.
-#[inline(always)]
-fn bits_of<L: Lanes>(numbers: &[f32]) -> u64 {
-    let mut bits = 0;
-    for (vector, numbers) in numbers.chunks(L::N).enumerate() {
-        // SAFETY: the chunk is as long as it says.
-        let is_alive = unsafe { load::<L>(numbers.as_ptr(), numbers.len()) }.is_not_zero();
-        bits |= u64::from(L::bits(is_alive)) << (vector * L::N);
-    }
-    bits
 }
