@@ -74,7 +74,7 @@ impl Living {
     /// Lists for images of this geometry or smaller ones.
     pub fn reserve(&mut self, pooled: &Pooled) {
         self.by_channel.reserve(CHANNELS, pooled.band_places());
-        self.by_place.reserve(pooled.band_places(), pooled.tap_count());
+        self.by_place.reserve(pooled.band_places() * pooled.tap_count());
         self.quads.reserve(pooled);
         self.packed.reserve(pooled);
     }
@@ -224,13 +224,13 @@ fn add_block(
     if let Some((kernel, dx)) = &mut gradients.input {
         let part = Rows { count, len, from_step: len, to_step: step };
         let (kernel, dx) = (kernel[first..].as_ptr(), dx[window..].as_mut_ptr());
-        let (taps, places) = (pooled.tap_count(), rows.len() * pooled.pool.output.width);
-        let lists = Placed { lists: &living.by_place, taps, dy: signals.dy, kernel_len: conv.kernel_rows() };
+        let places = rows.len() * pooled.pool.output.width;
+        let lists = Placed { lists: &living.by_place, dy: signals.dy, kernel_len: conv.kernel_rows() };
         // SAFETY: as above, the other way round; dx is as long as x, and a patch is what the windows of a place reach.
         unsafe {
             match patches::suits(isa, pooled) {
                 true => add_patches(isa, pooled, &lists, places, &living.packed, channels.start, dx),
-                false => add_lists(isa, &part, &lists, places * taps, kernel, dx),
+                false => add_lists(isa, &part, &lists, places * pooled.tap_count(), kernel, dx),
             }
         }
     }

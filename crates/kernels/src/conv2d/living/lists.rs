@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::{CHANNELS, Living, Signals};
+use crate::bits::Places;
 use crate::channels::load;
 use crate::conv2d::Pooled;
 use crate::isa::Kernel;
@@ -99,24 +100,24 @@ impl Lists for ByChannel {
 pub(super) struct ByPlace {
     /// A bit for each channel of a block, by place and tap.
     alive: Vec<u64>,
-    /// Where the gradients of a place begin, counted from the first of dy.
+    /// Where the gradients of a list's place begin, counted from the first of dy.
     from: Vec<usize>,
     pub to: Vec<u32>,
 }
 
 impl ByPlace {
-    /// Memory for so many places.
-    pub fn reserve(&mut self, places: usize, taps: usize) {
-        self.alive.resize(self.alive.len().max(places * taps), 0);
-        self.from.resize(self.from.len().max(places), 0);
-        self.to.resize(self.to.len().max(places * taps), 0);
+    /// Memory for so many lists.
+    pub fn reserve(&mut self, count: usize) {
+        let count = self.to.len().max(count);
+        self.alive.resize(count, 0);
+        self.from.resize(count, 0);
+        self.to.resize(count, 0);
     }
 }
 
 /// Those of a block, as products read them.
 pub(super) struct Placed<'a> {
     pub lists: &'a ByPlace,
-    pub taps: usize,
     pub dy: &'a [f32],
     /// Numbers of a channel's kernel.
     pub kernel_len: usize,
@@ -125,8 +126,8 @@ pub(super) struct Placed<'a> {
 impl Lists for Placed<'_> {
     #[inline(always)]
     fn list(&self, list: usize) -> impl Iterator<Item = (usize, f32)> {
-        let dy = &self.dy[self.lists.from[list / self.taps]..];
-        Alive { bits: self.lists.alive[list], dy, kernel_len: self.kernel_len }
+        let (dy, kernel_len) = (&self.dy[self.lists.from[list]..], self.kernel_len);
+        Places(self.lists.alive[list]).map(move |channel| (channel * kernel_len, dy[channel]))
     }
 
     #[inline(always)]
@@ -137,27 +138,6 @@ impl Lists for Placed<'_> {
     #[inline(always)]
     fn to(&self, list: usize) -> usize {
         self.lists.to[list] as usize
-    }
-}
-
-/// The living gradients of a place and a tap.
-struct Alive<'a> {
-    bits: u64,
-    dy: &'a [f32],
-    kernel_len: usize,
-}
-
-impl Iterator for Alive<'_> {
-    type Item = (usize, f32);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<(usize, f32)> {
-        if self.bits == 0 {
-            return None;
-        }
-        let channel = self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        Some((channel * self.kernel_len, self.dy[channel]))
     }
 }
 
@@ -232,7 +212,7 @@ impl MakeLists<'_> {
         let (down, right) = (self.rows.start + place / output.width, place % output.width);
         let winners = self.image * self.pooled.winners_pitch() + (down * output.width + right) * output.channels;
         let dy = output.at(self.image, down, right) + self.channels.start;
-        by_place.from[place] = dy;
+        by_place.from[place * taps..][..taps].fill(dy);
         let (winners, dy) = (&self.signals.winners[winners + self.channels.start..], &self.signals.dy[dy..]);
         for channel in (0..self.channels.len()).step_by(L::N) {
             let count = L::N.min(self.channels.len() - channel);
