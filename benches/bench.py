@@ -15,9 +15,8 @@ import curves
 import facts
 import measuring
 import table
-import workloads
 from contenders import HERE, Etalon, Failed, Peers
-from workloads import WORKLOADS, Fact, Images, Inference, Training
+from workloads import WORKLOADS, Fact, Images, Inference, Training, tell_names
 
 
 def arguments():
@@ -40,7 +39,7 @@ def arguments():
 def main():
     given = arguments()
     if given.list:
-        return workloads.tell_names()
+        return tell_names()
     unknown = set(given.lines) - {workload.name for workload in WORKLOADS}
     if unknown:
         sys.exit(f"there is no line {', '.join(sorted(unknown))}; --list names them")

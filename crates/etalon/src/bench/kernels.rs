@@ -83,15 +83,15 @@ pub fn kernels(checked: &Checked, common: &Common) -> Kernels {
         if !seen.contains(&dense) {
             seen.push(dense);
             // What is zero behind relu and dropout is seen in the numbers, not in the plan.
-            for (method, half_zero) in [(Method::Direct.to_string(), false), ("direct, half zero".into(), true)] {
+            for (behind, given) in [("", numbers as fn(usize) -> Vec<f32>), (", half zero", half_zero)] {
                 rows.push(Row {
                     layer: layer.clone(),
                     shape: format!("{} to {}, {samples} samples", dense.features, dense.units),
-                    method,
+                    method: format!("{}{behind}", Method::Direct),
                     taken_by: ARITHMETICS.iter().map(|(_, name)| *name).collect(),
                     is_taken: true,
                     flops: dense.flops(),
-                    gflops: dense_rates(settings.isa, &dense, samples, half_zero),
+                    gflops: dense_rates(settings.isa, &dense, samples, given),
                 });
             }
         }
@@ -152,16 +152,17 @@ fn rates(isa: Isa, product: &Product) -> [f64; 3] {
     .map(|seconds| (conv.flops() * n as u64) as f64 * 1e-9 / seconds)
 }
 
-/// The numbers, of which half are zero in no order that a processor could guess if so asked.
-fn thinned(len: usize, half_zero: bool) -> Vec<f32> {
-    let is_zero = |i: usize| half_zero && (i as u32).wrapping_mul(0x9e37_79b9).count_ones().is_multiple_of(2);
+/// The same, half of them zero in no order that a processor could guess.
+fn half_zero(len: usize) -> Vec<f32> {
+    let is_zero = |i: usize| (i as u32).wrapping_mul(0x9e37_79b9).count_ones().is_multiple_of(2);
     numbers(len).into_iter().enumerate().map(|(i, number)| if is_zero(i) { 0.0 } else { number }).collect()
 }
 
-fn dense_rates(isa: Isa, dense: &Dense, n: usize, half_zero: bool) -> [f64; 3] {
+/// Of samples and gradients that `given` makes.
+fn dense_rates(isa: Isa, dense: &Dense, n: usize, given: fn(usize) -> Vec<f32>) -> [f64; 3] {
     let Dense { features, units } = *dense;
-    let (x, mut dx) = (thinned(n * features, half_zero), numbers(n * features));
-    let (dy, mut y) = (thinned(n * units, half_zero), numbers(n * units));
+    let (x, mut dx) = (given(n * features), numbers(n * features));
+    let (dy, mut y) = (given(n * units), numbers(n * units));
     let (kernel, mut gradient) = (numbers(dense.kernel_len()), numbers(dense.kernel_len()));
     let mut scratch = vec![0.0; dense.scratch_len().max(Dense::kernel_gradient_scratch_len(units, n))];
     let row = |s: usize| &x[s * features..][..features];
